@@ -11,8 +11,7 @@ from torch import Tensor, fx, nn
 from archdsl.accelerate.bounds import bounds, within
 from archdsl.accelerate.memory import keep_pages
 from archdsl.accelerate.native import available
-from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
-from archdsl.accelerate.native.conv import takes
+from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, answers, norms, pools
 from archdsl.accelerate.native.holder import bare, copied, free
 from archdsl.accelerate.native.kernels import kernels
 from archdsl.accelerate.native.separable import AnsweringSeparable, added, separables
@@ -124,7 +123,7 @@ def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     finite = bounds(net)
     _with_separables(net)
     modules = dict(net.named_modules())
-    native = any(pools(m) or norms(m) or takes(m) for m in modules.values()) and available()  # which may compile
+    native = any(pools(m) or norms(m) or answers(m) for m in modules.values()) and available()  # which may compile
     for node in list(net.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if layer is None or len(node.args) != 1:
@@ -182,6 +181,6 @@ def _form(layer: nn.Module, gate: nn.Module | None, native: bool, guard: Guard |
     if native and norms(layer) and type(gate) is nn.ReLU:
         return AnsweringNorm(cast("nn.BatchNorm2d", layer))
     top = top_of(gate)
-    if native and takes(layer) and top is not None:
+    if native and answers(layer) and top is not None:
         return AnsweringConv(cast("nn.Conv2d", layer), top)
     return packed(layer, gate, guard)

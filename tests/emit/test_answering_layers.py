@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archdsl.accelerate.native import available
-from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, norms, pools
+from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, answers, norms, pools
 from archdsl.accelerate.packed import PackedConv, PackedLinear, known, packed, top_of
 from archdsl.emit.layers import PixelLinear
 from archdsl.errors import EnvError
@@ -91,15 +91,22 @@ def test_memory_that_does_not_suffice_is_said(monkeypatch: pytest.MonkeyPatch) -
 @needs_kernels
 @torch.no_grad()
 @pytest.mark.parametrize("top", [-1.0, math.inf, 6.0])
-@pytest.mark.parametrize("channels", [8, 16, 24, 48])
-def test_a_convolution_and_its_gate(channels: int, top: float) -> None:
-    conv = nn.Conv2d(channels, channels, 3, padding=1).to(memory_format=LAST)  # type: ignore[call-overload]
+@pytest.mark.parametrize(
+    ("channels", "outs"),
+    [(8, 8), (16, 16), (24, 24), (48, 48), (12, 12), (24, 12), (7, 20), (50, 100), (33, 16), (16, 9)],
+)
+def test_a_convolution_and_its_gate(channels: int, outs: int, top: float) -> None:
+    """Of any channels; with a skip and without one."""
+    conv = nn.Conv2d(channels, outs, 3, padding=1).to(memory_format=LAST)  # type: ignore[call-overload]
     form = AnsweringConv(conv, top)
+    assert answers(conv)
     for height, width in ((16, 16), (7, 9), (4, 5)):
-        x = 20 * _image(2, channels, height, width)
+        x, skip = 20 * _image(2, channels, height, width), _image(2, outs, height, width)
         assert form._fits(x)
-        expected = conv(x) if top < 0 else conv(x).clamp(0, top)
-        torch.testing.assert_close(form(x), expected, rtol=1e-4, atol=1e-3)
+        for more in (None, skip):
+            expected = conv(x) if more is None else conv(x) + more
+            expected = expected if top < 0 else expected.clamp(0, top)
+            torch.testing.assert_close(form(x, more), expected, rtol=1e-4, atol=1e-3)
     x[0, 0, 1, 1] = math.nan
     assert torch.equal(
         form(x).isnan().any(dim=1)[0, :3, :3], torch.ones(3, 3, dtype=torch.bool)
@@ -127,6 +134,29 @@ def test_a_batch_norm_and_its_gate(channels: int, affine: bool) -> None:
     torch.testing.assert_close(form(turned), norm(turned).relu(), rtol=1e-5, atol=1e-5)
     x[0, 0, 0, 0] = math.nan
     assert form(x)[0, 0, 0, 0].isnan()
+
+
+@needs_kernels
+@torch.no_grad()
+def test_channels_that_fill_no_vectors_touch_nothing_beside_them() -> None:
+    """What is read and written stands at the very ends of its memory."""
+    conv, (n, c, h, w), k = nn.Conv2d(7, 9, 3, padding=1), (2, 7, 5, 6), 9
+    form = AnsweringConv(conv)
+    room = torch.full((n * c * h * w + 64,), math.nan)
+    x = room[: n * c * h * w].view(n, h, w, c).permute(0, 3, 1, 2)
+    x.copy_(_image(n, c, h, w))
+    assert form._fits(x)
+    found = form(x)
+    torch.testing.assert_close(found, conv(x), rtol=1e-4, atol=1e-4)
+    assert found.shape == (n, k, h, w)
+    assert room[n * c * h * w :].isnan().all()
+
+
+def test_other_convolutions_are_left_to_torch() -> None:
+    assert not answers(nn.Conv2d(3, 64, 3))  # 3 of 8 or 16 lanes
+    assert not answers(nn.Conv2d(16, 16, 5))
+    assert not answers(nn.Conv2d(16, 16, 3, stride=2))
+    assert not answers(None)
 
 
 def test_other_batch_norms_are_left_to_torch() -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archdsl.accelerate.native import available, conv, norm
+from archdsl.accelerate.native import answering, available, conv, norm
 from archdsl.accelerate.native.conv import FastConv, takes
 from archdsl.accelerate.native.norm import FusedNorm
 from tests.train.libraries import compiled
@@ -47,6 +47,27 @@ def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatc
             y = FastConv(mine)(x.bfloat16())
         right = functional.conv2d(x.bfloat16().double(), mine.weight.double(), mine.bias.double(), padding=pad)
         torch.testing.assert_close(y.double(), right, rtol=2**-8 * 1.001, atol=1e-4)
+
+
+@needs
+@torch.no_grad()
+@pytest.mark.parametrize("less", ["-mno-avx512f", "-mno-avx512bw", pytest.param("-mno-avx", marks=pytest.mark.slow)])
+def test_channels_that_fill_no_vectors_by_narrower_ones(
+    less: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = shutil.which("cc")
+    assert compiler is not None
+    partial_one = compiled(compiler, tmp_path, "partial", less, "-DPARTIAL")
+    lanes = compiled(compiler, tmp_path, "batch", less).lanes()
+    for room in (answering, conv):
+        monkeypatch.setattr(room, "loaded", lambda part, kind, _: partial_one)
+        monkeypatch.setattr(room, "library", lambda *channels: ("partial", torch.float32, False))
+        monkeypatch.setattr(room, "lanes", lambda: lanes)
+    for n, ins, outs, h, w in ((3, 12, 9, 9, 8), (2, 7, 20, 5, 6), (1, 33, 50, 4, 4)):
+        mine = nn.Conv2d(ins, outs, 3, padding=1)
+        x, skip = (torch.randn(n, c, h, w).to(memory_format=LAST) for c in (ins, outs))
+        found = answering.AnsweringConv(mine, 6.0)(x, skip)
+        torch.testing.assert_close(found, (mine(x) + skip).clamp(0, 6), rtol=1e-4, atol=1e-4)
 
 
 @needs

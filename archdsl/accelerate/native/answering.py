@@ -7,12 +7,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from archdsl.accelerate.native.conv import LAST, FastConv, convolve, narrow, steps_of
+from archdsl.accelerate.native.conv import LAST, FastConv, convolve, library, narrow, shaped, steps_of
 from archdsl.accelerate.native.holder import bare
 from archdsl.accelerate.native.kernels import at, floats, kernels, lanes, loaded
 from archdsl.accelerate.native.norm import WIDEST
 
 POINTS = 36  # of the filter transform, as in winograd.c
+USED = 0.4  # of vectors: with less, as the colours of an image, torch's convolution is faster
 
 
 class AnsweringConv(FastConv):
@@ -43,11 +44,25 @@ class AnsweringConv(FastConv):
     def _filter(self) -> Tensor:
         weight = self.conv.weight
         if self._ready is None:
-            ready = floats(POINTS * weight.shape[0] * weight.shape[1])
-            function = loaded("conv", narrow=bool(narrow(weight.shape[1], weight.shape[0]))).winograd_filter
-            function(at(weight), steps_of(weight), weight.shape[1], weight.shape[0], at(ready), torch.get_num_threads())
+            outs, ins = weight.shape[:2]
+            ready = floats(POINTS * -(-outs // lanes()) * lanes() * ins)
+            function = loaded(*library(ins, outs, torch.float32)).winograd_filter
+            function(at(weight), steps_of(weight), ins, outs, at(ready), torch.get_num_threads())
             self._ready = ready
         return self._ready
+
+
+def answers(module: nn.Module | None) -> bool:
+    """Whether this is a convolution that the kernels know forwards: of any channels, as long as most of a vector is used."""
+    if not shaped(module) or not lanes():
+        return False
+    fills = narrow(module.in_channels, module.out_channels) is not None
+    return fills or min(map(_used, (module.in_channels, module.out_channels))) >= USED
+
+
+def _used(channels: int) -> float:
+    """Of the vectors that hold the channels, the fraction that they fill."""
+    return channels / (-(-channels // lanes()) * lanes())
 
 
 class AnsweringPool(nn.Module):

@@ -24,12 +24,13 @@ from archdsl.trust import make_private
 
 HERE = Path(__file__).parent
 # A library for each part, so that processes which start together compile one each.
-# "separable" is for inference alone, and compiled when a net needs it.
+# "separable" and "partial" (convolutions whose channels fill no vectors) are for inference alone, compiled when a net needs them.
 SOURCES = {
     "conv": (HERE / "winograd.c",),
     "norm": (HERE / "norm.c", HERE / "pool.c"),
     "batch": (HERE / "batch.c",),
     "separable": (HERE / "separable.c",),
+    "partial": (HERE / "winograd.c",),
 }
 HEADERS = (HERE / "lanes.h",)
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.

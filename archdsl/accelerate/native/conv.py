@@ -10,14 +10,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Collection, Iterable
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
 from archdsl.accelerate.native.holder import bare, copied, free
-from archdsl.accelerate.native.kernels import at, available, compile_if_free, floats, kernels, lanes, loaded
+from archdsl.accelerate.native.kernels import Part, at, available, compile_if_free, floats, kernels, lanes, loaded
 
 LAST = torch.channels_last
 WIDE = 16  # lanes of the widest vectors, of which half is worth a form of its own
@@ -63,7 +63,7 @@ def convolve(
         skip: what is added before that, of the output's shape, type and layout.
     """
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), weight.shape[1 if flip else 0]
-    lib = loaded("conv", x.dtype, bool(narrow(c, k)))
+    lib = loaded(*library(c, k, x.dtype))
     y = torch.empty((n, k, h + 2 * pad - 2, w + 2 * pad - 2), dtype=x.dtype, device="cpu", memory_format=LAST)
     workspace = floats(lib.winograd_workspace(w, c, k, threads))
     steps = steps_of(weight, flip)
@@ -89,6 +89,12 @@ def narrow(ins: int, outs: int) -> bool | None:
     if ins % widest == outs % widest == 0:
         return False
     return True if widest == WIDE and ins % (widest // 2) == outs % (widest // 2) == 0 else None
+
+
+def library(ins: int, outs: int, kind: torch.dtype) -> tuple[Part, torch.dtype, bool]:
+    """The kernels that convolve these channels."""
+    fills = narrow(ins, outs)
+    return ("partial", kind, False) if fills is None else ("conv", kind, fills)
 
 
 def steps_of(weight: Tensor, flip: bool = False) -> Any:
@@ -128,19 +134,24 @@ class FastConv(nn.Module):
             and x.numel() > 0
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
-            and kernels("conv", x.dtype, bool(narrow(x.shape[1], weight.shape[0]))) is not None
+            and kernels(*library(x.shape[1], weight.shape[0], x.dtype)) is not None
             and not (self.by_torch and layer_name(self.conv, x) in self.by_torch)
         )
 
 
 def takes(module: nn.Module | None) -> bool:
-    """Whether this is a convolution that the kernels know."""
+    """Whether this is a convolution that the kernels know, forwards and backwards."""
+    return shaped(module) and narrow(module.in_channels, module.out_channels) is not None
+
+
+def shaped(module: nn.Module | None) -> TypeGuard[nn.Conv2d]:
+    """Whether this is a 3×3 convolution of stride 1, of any channels."""
     if type(module) is not nn.Conv2d or not bare(module):
         return False
     pad, form = module.padding, (module.kernel_size, module.stride, module.dilation, module.groups)
     if isinstance(pad, str) or pad[0] != pad[1] or pad[0] > 2 or module.padding_mode != "zeros":
         return False
-    return form == ((3, 3), (1, 1), (1, 1), 1) and narrow(module.in_channels, module.out_channels) is not None
+    return form == ((3, 3), (1, 1), (1, 1), 1)
 
 
 def compile_ahead(model: nn.Module, precision: str) -> None:

@@ -43,11 +43,14 @@ from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
-Part = Literal["conv", "norm", "batch", "separable"]
+Part = Literal["conv", "norm", "batch", "separable", "partial"]
+_CONVOLVES: dict[str, list[Any]] = {
+    "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
+    "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
+}
 TAKEN: dict[Part, dict[str, list[Any]]] = {
     "conv": {
-        "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
-        "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
+        **_CONVOLVES,
         "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
     },
     "norm": {
@@ -58,6 +61,7 @@ TAKEN: dict[Part, dict[str, list[Any]]] = {
     },
     "batch": {"batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]},
     "separable": {"separable": [*[POINTER] * 9, *[LONG] * 7, POINTER, POINTER, INT]},
+    "partial": _CONVOLVES,
 }
 # What gives a number: floats of a workspace, and of a vector.
 GIVEN: dict[Part, dict[str, list[Any]]] = {
@@ -69,6 +73,7 @@ GIVEN: dict[Part, dict[str, list[Any]]] = {
     "norm": {},
     "batch": {"lanes": []},
     "separable": {"separable_workspace": [LONG] * 6 + [INT, INT]},
+    "partial": {"winograd_workspace": [LONG] * 4},
 }
 
 
@@ -160,7 +165,8 @@ def _place(part: Part, kind: torch.dtype, narrow: bool) -> Place | None:
         wanted_one = os.environ.get("CC") or "cc"
         notice(f"no compiled kernels, torch's own do the work: there is no C compiler {wanted_one} (CC names another)")
         return None
-    flags = (*FLAGS, *(["-DBF16"] if kind is torch.bfloat16 else []), *(["-DNARROW"] if narrow else []))
+    asked = {"-DBF16": kind is torch.bfloat16, "-DNARROW": narrow, "-DPARTIAL": part == "partial"}
+    flags = (*FLAGS, *(flag for flag, taken in asked.items() if taken))
     folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
     if folder is None:
         return None

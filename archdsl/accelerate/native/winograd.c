@@ -8,12 +8,25 @@
  * of 0, +-1, +-2 (the choice of points: Barabasz et al. 2020, arXiv:1803.10986).
  *
  * Images are (n, h, w, c) with the channels innermost, of float or bfloat16; weights, and all arithmetic, are float. Channels
- * are taken LANES at a time.
+ * are taken LANES at a time, and are a multiple of that; with -DPARTIAL any number of them, the rest under a mask, for winograd alone.
  */
 #include "lanes.h"
 #include <limits.h>
 #include <omp.h>
 #include <string.h>
+
+/* Channels from `k` on of `c`, and all of them with those that a vector has more. */
+#ifdef PARTIAL
+#define READ(p, k, c) take(p, min_of(LANES, (c) - (k)))
+#define READ_FLOATS(p, k, c) get_some(p, min_of(LANES, (c) - (k)))
+#define WRITE(p, v, k, c) give(p, v, min_of(LANES, (c) - (k)))
+static inline long filled(long channels) { return (channels + LANES - 1) / LANES * LANES; }
+#else
+#define READ(p, k, c) load(p)
+#define READ_FLOATS(p, k, c) get(p)
+#define WRITE(p, v, k, c) store(p, v)
+static inline long filled(long channels) { return channels; }
+#endif
 
 /* In the gradient of the weights the tiles are split for the threads, TILES_PER_SPLIT or more each, as each split has sums of its
  * own: twice as many splits cost 2 % of a training step on one core. TILE_BLOCK: tiles that a thread transforms before it multiplies,
@@ -45,7 +58,7 @@ long winograd_parts(long n, long rows, long columns, long c, long k, int weights
 
 /* Floats of the workspaces of winograd and winograd_weight. */
 long winograd_workspace(long w, long c, long k, long threads) {
-    return w * c + POINTS * (c * k + threads * (point_stride(c) + point_stride(k)));
+    return w * c + POINTS * (c * filled(k) + threads * (point_stride(filled(c)) + point_stride(filled(k))));
 }
 
 long winograd_weight_workspace(long w, long c, long k, long threads) {
@@ -126,7 +139,8 @@ static INLINE void input_transform(const T *x, const T *zeros, long h, long w, l
         for (long j = 0; j < 6; j++) {
             long p = j * c + k;
             if (left + j >= 0 && left + j < w)
-                input_transform_1d(load(row[0] + p), load(row[1] + p), load(row[2] + p), load(row[3] + p), load(row[4] + p), load(row[5] + p), &m[0][j], 6);
+                input_transform_1d(READ(row[0] + p, k, count), READ(row[1] + p, k, count), READ(row[2] + p, k, count), READ(row[3] + p, k, count),
+                                   READ(row[4] + p, k, count), READ(row[5] + p, k, count), &m[0][j], 6);
             else
                 for (long i = 0; i < 6; i++) m[i][j] = (V){0};
         }
@@ -150,7 +164,7 @@ static INLINE void output_transform(const float *in, long step, T *y, const T *s
                                     const long rows, const long columns) {
     for (long i = 0; i < 4; i++) prefetch(y + (i * w + 4) * c, 4 * c, 1);
     for (long k = 0; k < c; k += LANES) {
-        V m[4][6], o[4], more = bias ? get(bias + k) : (V){0};
+        V m[4][6], o[4], more = bias ? READ_FLOATS(bias + k, k, c) : (V){0};
         const float *p = in + k;
         for (long j = 0; j < 6; j++, p += step)
             output_transform_1d(get(p), get(p + 6 * step), get(p + 12 * step), get(p + 18 * step), get(p + 24 * step), get(p + 30 * step), &m[0][j], 6);
@@ -158,7 +172,7 @@ static INLINE void output_transform(const float *in, long step, T *y, const T *s
             output_transform_1d(m[i][0], m[i][1], m[i][2], m[i][3], m[i][4], m[i][5], o, 1);
             for (long j = 0; j < columns; j++) {
                 long at = (i * w + j) * c + k;
-                store(y + at, gate(skip ? o[j] + more + load(skip + at) : o[j] + more, top));
+                WRITE(y + at, gate(skip ? o[j] + more + READ(skip + at, k, c) : o[j] + more, top), k, c);
             }
         }
     }
@@ -232,7 +246,8 @@ static INLINE void accumulate(const float *v, long c, const float *m, long k, lo
 
 /* G g G' of all weights: for each point, strips of two vectors of output channels (the last one may be of one), each with
  * its input channels in turn. `step`: of the weights, by output and input channel, row and column; `flip`: rotates g by 180 degrees. */
-static void filter_transform(const float *weight, const long *step, long c, long k, int flip, float *u) {
+static void filter_transform(const float *weight, const long *step, long c, long outs, int flip, float *u) {
+    long k = filled(outs);
 #pragma omp for collapse(2) schedule(static)
     for (long o = 0; o < k; o += LANES)
         for (long i = 0; i < c; i++) {
@@ -242,7 +257,7 @@ static void filter_transform(const float *weight, const long *step, long c, long
                 for (long x = 0; x < 3; x++) {
                     const float *p = from + (flip ? 2 - y : y) * step[2] + (flip ? 2 - x : x) * step[3];
                     float lanes[LANES];
-                    for (long l = 0; l < LANES; l++) lanes[l] = p[l * step[0]];
+                    for (long l = 0; l < LANES; l++) lanes[l] = o + l < outs ? p[l * step[0]] : 0;
                     g[y][x] = get(lanes);
                 }
             for (long p = 0; p < 6; p++)
@@ -255,7 +270,7 @@ static void filter_transform(const float *weight, const long *step, long c, long
         }
 }
 
-/* The weights as winograd takes them: POINTS * c * k floats. */
+/* The weights as winograd takes them: POINTS * c * filled(k) floats. */
 void winograd_filter(const float *weight, const long *step, long c, long k, float *ready, int threads) {
 #pragma omp parallel num_threads(threads)
     filter_transform(weight, step, c, k, 0, ready);
@@ -269,10 +284,11 @@ void winograd(const T *x, const float *weight, const long *step, const float *bi
               long k, long pad, int flip, const float *ready, float top, float *workspace, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, tile_rows = (rows + 3) / 4, tile_columns = (columns + 3) / 4;
     long total = n * tile_rows * tile_columns, blocks = (total + TILE_BLOCK - 1) / TILE_BLOCK;
-    long v_point = point_stride(c), m_point = point_stride(k), v_tile = tile_stride(c), m_tile = tile_stride(k);
+    long ins = filled(c), outs = filled(k);
+    long v_point = point_stride(ins), m_point = point_stride(outs), v_tile = tile_stride(ins), m_tile = tile_stride(outs);
 #pragma omp parallel num_threads(threads)
     {
-        float *u = workspace, *end = u + POINTS * c * k, *v = end + w * c + omp_get_thread_num() * POINTS * (v_point + m_point), *m = v + POINTS * v_point;
+        float *u = workspace, *end = u + POINTS * c * outs, *v = end + w * c + omp_get_thread_num() * POINTS * (v_point + m_point), *m = v + POINTS * v_point;
         T *zeros = (T *)end;
 #pragma omp single nowait
         memset(zeros, 0, w * c * sizeof(T));
@@ -288,10 +304,10 @@ void winograd(const T *x, const float *weight, const long *step, const float *bi
             for (long t = 0; t < tiles; t++, next(&at, rows, columns))
                 input_transform(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * v_tile, v_point);
             for (long p = 0; p < POINTS; p++)
-                for (long o = 0; o < k; o += 2 * LANES)
+                for (long o = 0; o < outs; o += 2 * LANES)
                     for (long t = 0; t < tiles; t += ROWS) { /* the last rows may hold no tile; their results are not read */
-                        const float *strip = u + p * c * k + o * c;
-                        if (k - o > LANES)
+                        const float *strip = u + p * c * outs + o * c;
+                        if (outs - o > LANES)
                             multiply(v + p * v_point + t * v_tile, v_tile, strip, c, m + p * m_point + t * m_tile + o, m_tile, 2);
                         else
                             multiply(v + p * v_point + t * v_tile, v_tile, strip, c, m + p * m_point + t * m_tile + o, m_tile, 1);
