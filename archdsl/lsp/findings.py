@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from archdsl.codes import CODES
+from archdsl.errors import ArchError
 from archdsl.lsp.places import Places
 
 if TYPE_CHECKING:
@@ -94,3 +95,15 @@ def study_diagnostics(
         message = "\n".join((d.message, *d.notes, *([f"help: {d.help}"] if d.help else [])))
         found.append(types.Diagnostic(place, message, _LEVELS[d.severity], d.code, source="archdsl"))
     return found
+
+
+def failure(text: str, encoding: str, error: Exception) -> list[types.Diagnostic]:
+    """What is shown of a text whose check failed: the fault of a word of some package, else a bug."""
+    places = Places(text, encoding)
+    if isinstance(error, ArchError):
+        message = "\n".join((error.message, *([f"help: {error.help}"] if error.help else [])))
+    else:
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        message = f"internal error: {what}\nhelp: this is a bug in archdsl; the log of the language server shows where"
+    place = places.range(0, len(places.line(0)))
+    return [types.Diagnostic(place, message, types.DiagnosticSeverity.Error, source="archdsl")]

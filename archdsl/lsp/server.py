@@ -2,7 +2,7 @@
 
 Everything runs on one thread, one request after the other: an analysis of a long text takes less time than handing it to
 another thread would cost in thought. Findings are published a moment after the last keystroke. Whatever goes wrong while
-answering is written to the log, and the answer is an empty one.
+answering is written to the log, and the answer is an empty one; what goes wrong while checking is a finding.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class Server(LanguageServer):
                 )
             else:
                 found = findings.diagnostics(version)
-        except Exception:  # an editor must not lose its server to one text
+        except Exception as error:  # an editor must not lose its server to one text, nor show it as sound
             LOG.exception("the findings of %s", document.uri)
-            found = []
+            found = findings.failure(version.text, document.encoding, error)
         self.took = time.process_time() - begun
         LOG.info("%s: %d findings in %.0f ms", document.uri, len(found), 1000 * self.took)
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, found, version.number))

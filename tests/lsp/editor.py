@@ -22,7 +22,14 @@ SECONDS = 60  # a hang ends; no test asserts a time
 class Editor:
     """Opens texts, edits them, asks. Positions are given as a piece of the text, and a shift behind its begin."""
 
-    def __init__(self, *, encodings: list[str] | None = None, snippets: bool = False, options: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        encodings: list[str] | None = None,
+        snippets: bool = False,
+        options: Any = None,
+        packages: Path | None = None,
+    ) -> None:
         self.loop = asyncio.new_event_loop()
         self.client = LanguageClient("tests", "1")
         self.texts: dict[str, str] = {}
@@ -32,7 +39,7 @@ class Editor:
         self.errors = ""  # what the server wrote to its log
         self.client.feature(t.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(self._publish())
         self.client.feature(t.WINDOW_SHOW_MESSAGE)(lambda p: self.messages.append(p.message))
-        env = {**os.environ, "PYTHONPATH": str(REPO)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, (packages, REPO))))}
         self.wait(self.client.start_io(sys.executable, "-m", "archdsl", "lsp", env=env))
         general = t.GeneralClientCapabilities(position_encodings=encodings) if encodings else None  # type: ignore[arg-type]
         item = t.ClientCompletionItemOptions(snippet_support=snippets)

@@ -6,11 +6,13 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from lsprotocol import types as t
 
 from archdsl.files import specs
+from archdsl.lsp.findings import failure
 from archdsl.syntax.format import format
 from tests.conftest import REPO, Cli
 from tests.fuzz.fuzz_text import Maker, corpus
@@ -42,6 +44,40 @@ def test_positions_are_in_the_units_of_the_editor(encoding: str) -> None:
         assert editor.apply(uri, editor.format(uri)) == 'data folder("🧠é") flip\nnet conv(8)\n'
     finally:
         assert editor.quit() == 0
+
+
+FAULTY = """
+from archdsl.ir.layer import Layer
+from archdsl.registry import op
+
+@op("conv(8) faulty")
+def faulty(x: tuple[int, ...]) -> Layer:
+    \"\"\"A layer that fails.\"\"\"
+    raise ZeroDivisionError("by zero")
+"""
+
+
+def test_what_fails_while_checking_is_a_finding(tmp_path: Path) -> None:
+    """A text is not shown as sound because a word of some package fails, nor because of a bug."""
+    info = tmp_path / "faulty.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[archdsl.words]\nfaulty = faulty_words\n")
+    (tmp_path / "faulty_words.py").write_text(FAULTY)
+    editor = Editor(packages=tmp_path)
+    try:
+        uri = editor.open("input 3x8x8\nclasses 4\nnet conv(8) faulty gap linear(4)")
+        (found,) = editor.findings(uri)
+        assert "the layer `faulty` of faulty_words fails in line 8: ZeroDivisionError: by zero" in found.message
+        assert "help: repair or uninstall that package" in found.message
+        assert found.severity == t.DiagnosticSeverity.Error
+        editor.edit(uri, "input 3x8x8\nclasses 4\nnet conv(8) gap linear(4)")
+        assert not editor.findings(uri)
+    finally:
+        assert editor.quit() == 0
+    (bug,) = failure("net conv(8)", "utf-8", KeyError("x"))
+    assert "internal error: KeyError: 'x'" in bug.message
+    assert "bug in archdsl" in bug.message
 
 
 def test_settings_and_abilities_of_the_editor() -> None:
