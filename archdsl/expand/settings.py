@@ -38,10 +38,11 @@ def settings(space: str, statement: ast.Statement | None, env: Env) -> tuple[Set
             continue
         slot = setting.entry.slot
         if slot and slot in slots:
+            name, other = setting.entry.name, slots[slot].entry.name
             errors.append(
                 fail(
                     "A220",
-                    f"`{setting.entry.name}` and `{slots[slot].entry.name}` both set the {slot}",
+                    f"`{name}` is given twice" if name == other else f"`{name}` and `{other}` both set the {slot}",
                     setting.span,
                     "keep one of them",
                 )

@@ -55,7 +55,7 @@ def test_a_folder_knows_its_size_before_it_is_there() -> None:
     ("data", "train", "message"),
     [
         ("cifar10 mnist", "adam", "both set the dataset"),
-        ("cifar10 flip flip", "adam", "both set the flip"),
+        ("cifar10 flip flip", "adam", "`flip` is given twice"),
         ("cifar10 valid(0%)", "adam", "sets aside no images"),
         ("cifar10 valid(1.0)", "adam", "sets aside all images"),
         ("cifar10", "adam sgd(0.1)", "both set the optimizer"),
