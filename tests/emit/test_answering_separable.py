@@ -156,6 +156,9 @@ def _blocks(model: nn.Module) -> int:
         ("conv(16) relu dwconv relu conv(8, k=1, s=2)", 0),
         ("conv(16) relu conv(16, groups=4) relu conv(8, k=1)", 0),
         ("conv(16) relu dwconv relu conv(8)", 0),
+        ("conv(256, k=1) relu dwconv relu conv(8, k=1)", 1),
+        ("conv(272) relu dwconv relu conv(8, k=1)", 0),  # oneDNN is faster there, where nothing widens
+        ("conv(272, k=1) relu dwconv relu conv(8, k=1)", 1),
     ],
 )
 def test_blocks_are_found(text: str, blocks: int) -> None:

@@ -16,6 +16,9 @@ from torch.nn import functional
 from archdsl.accelerate.native.conv import LAST
 from archdsl.accelerate.native.kernels import at, floats, kernels, lanes, loaded
 
+MOST = (
+    256  # channels of a block that does not widen: of more, oneDNN's products are faster than the memory that is saved
+)
 TOPS = {nn.ReLU: float("inf"), nn.ReLU6: 6.0}  # where a gate cuts off besides 0
 
 
@@ -127,7 +130,7 @@ def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Se
         after, second = gated(node)
         end = next(iter(after.users)) if len(after.users) == 1 else None
         narrow = module(end)
-        if end is None or not _pointwise(narrow):
+        if end is None or not _pointwise(narrow) or (widen is None and cast("nn.Conv2d", middle).in_channels > MOST):
             continue
         summed, skip = added(end)
         last, third = gated(summed)
