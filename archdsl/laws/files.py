@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from archdsl.emit.build import build
-from archdsl.errors import ArchError
+from archdsl.errors import ArchError, EnvError
 from archdsl.export.deploy import Form, check
 from archdsl.export.onnx import Report, export
-from archdsl.extras import EXTRAS, ONNX, installed
+from archdsl.extras import ONNX, broken, require
 from archdsl.ir.fans import heads_of
 from archdsl.ir.trace import Trace
 from archdsl.laws.law import Broken, NotTried, law
@@ -27,9 +27,10 @@ OFTEN = 10  # how many times farther than the difference answers to several inpu
 @law("ONNX", "op", "late", "block", "join", "family", costly=True)
 def an_onnx_file_answers_as_torch_does(text: str) -> None:
     """The ONNX file is valid, takes any batch, and onnxruntime gives the answers of torch."""
-    lacking = [package for package in ONNX if not installed(package)]
-    if lacking:
-        raise NotTried(f"{' and '.join(lacking)} not installed: pip install 'archdsl[{EXTRAS[lacking[0]][1]}]'")
+    try:
+        require(*ONNX)
+    except EnvError as error:
+        raise NotTried(f"{error.message}; {error.help}") from error
     trace = trace_of(text)
     model = build(trace)
     try:
@@ -47,14 +48,21 @@ def exported(model: nn.Module, trace: Trace, path: Path) -> Report:
 
     Raises:
         Broken: it cannot be written, or answers otherwise.
+        NotTried: there is no room, or a package is installed and cannot be imported.
     """
     heads = heads_of(trace)
     form = Form(trace.input, sum(heads.values()) or trace.out[0], shape=trace.out, heads=heads)
     try:
         with functions_read_once():
             return export(model, path, form)
+    except EnvError as error:
+        raise NotTried(f"{error.message}; {error.help}") from error
     except ArchError as error:
         raise Broken(error.message) from error
+    except Exception as error:
+        if (found := broken(error)) is None:
+            raise
+        raise NotTried(f"{found.message}; {found.help}") from error
 
 
 @contextmanager

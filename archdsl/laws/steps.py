@@ -63,7 +63,7 @@ def coloured(count: int, seed: int = 0) -> Arrays:
 @law("static", "data", of=makes(Augmentation))
 def static_steps_with_it_are_plain_steps(example: str) -> None:
     """The step on buffers that stay gives the losses and the weights of the step of the plain loop."""
-    static_and_plain(lambda graph: work(example, graph=graph))
+    static_and_plain(example, lambda graph: work(example, graph=graph))
 
 
 @law("resume", "data", of=CHANGES)
@@ -71,7 +71,11 @@ def a_run_with_it_resumes_to_the_bit(example: str) -> None:
     """A run that stops in an epoch and resumes gives the weights of one that does not, and others than a run without it."""
     (_, expected), (_, without) = trained(work(example)), trained(work(""))
     weights = resumed(lambda **more: work(example, **more))
-    equal("weights that differ", [n for n, v in expected.items() if not torch.equal(weights[n], v)], [])
+    equal(
+        f"weights that differ after `{example}` is resumed",
+        [n for n, v in expected.items() if not torch.equal(weights[n], v)],
+        [],
+    )
     data = experiment(example)[1].data
     idle = all(word.idle for word in (*data.augment, *data.corrupt))
     unlike = any(not torch.equal(v, without[n]) for n, v in expected.items())

@@ -49,7 +49,9 @@ def not_tried(trials: Sequence[Trial]) -> list[str]:
         if len(words) > SEVERAL:
             lines.append(f"not tried: {law} of {len(words)} words: {reason}")
         else:
-            lines += [f"not tried: `{e.name}`, {law}: `{example}`: {reason}" for e, own in words.items() for example in own]
+            lines += [
+                f"not tried: `{e.name}`, {law}: `{example}`: {reason}" for e, own in words.items() for example in own
+            ]
     return lines
 
 
