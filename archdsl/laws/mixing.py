@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from archdsl.data.augment import mix
 from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.mixing import mix_by, mixture
 from archdsl.data.corrupt import corrupt
+from archdsl.laws.images import has_amounts
 from archdsl.laws.law import equal, expect, law, makes
 from archdsl.words.data.base import Corruption, Mixing
 
@@ -97,6 +99,15 @@ def _corrupted(word: Corruption, shape: tuple[int, ...]) -> None:
     expect(same(arrays, kept), f"{about} changes the images or labels that it is given")
     expect(bool(first.images.flags.writeable), f"{about} gives images that cannot be written to")
     equal(f"whether {about} leaves images and labels as they are", same(first, kept), word.idle)
+
+
+@law("amounts", "data", of=lambda entry: has_amounts(entry) and makes(Corruption)(entry))
+def an_amount_of_0_corrupts_nothing(example: str) -> None:
+    """With an amount of 0 every image and label stays as it is, as `check` says of such a word."""
+    for word in words_of(example):
+        if isinstance(word, Corruption):
+            for name in word.amounts:
+                _corrupted(replace(word, **{name: 0}), (50, 3, 6, 5))
 
 
 def same(one: Arrays, other: Arrays) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from archdsl.api import load
-from archdsl.evaluate.proxies import Score, proxy, scores
+from archdsl.evaluate.proxies import proxy, scores
 from archdsl.laws.law import NotTried, equal, expect, law
 from archdsl.registry import find
 from archdsl.words.proxies.base import Proxy
@@ -24,7 +25,7 @@ class Batch(NamedTuple):
 
     images: Tensor
     labels: Tensor
-    loss: Score
+    loss: Callable[[Tensor, Tensor], Tensor]
 
 
 def word_of(example: str) -> Proxy:

@@ -77,6 +77,7 @@ def a_run_with_it_resumes_to_the_bit(example: str) -> None:
         [],
     )
     data = experiment(example)[1].data
-    idle = all(word.idle for word in (*data.augment, *data.corrupt))
+    words: tuple[Augmentation | Corruption, ...] = (*data.augment, *data.corrupt)
+    idle = all(word.idle for word in words)
     unlike = any(not torch.equal(v, without[n]) for n, v in expected.items())
     expect(unlike or idle, f"`{example}` trains the same weights as no word at all")

@@ -23,7 +23,9 @@ def test_layers_of_every_kind() -> None:
 
 
 def test_the_laws_hold_for_every_kind() -> None:
-    the_laws_hold("least", "widened", "ladders", "fade", "halved", "howmany", "thirds", "inverted", also=PACKAGE, least=3)
+    the_laws_hold(
+        "least", "widened", "ladders", "fade", "halved", "howmany", "thirds", "inverted", also=PACKAGE, least=3
+    )
 
 
 def test_a_format_of_tables_is_one_of_every_command() -> None:

@@ -230,6 +230,30 @@ class Still(Augmentation):
         return images.clone()
 
 
+@faulty(data_word("cifar10 lighter", slot="lighter"))
+@setting
+class Lighter(Augmentation):
+    """Adds one more than it says."""
+
+    amounts: ClassVar[tuple[str, ...]] = ("by",)
+    by: Positive = 2.0
+
+    def apply(self, images: Any, draw: Any, ops: Any) -> Any:
+        return images + 1 + int(self.by)
+
+
+@faulty(data_word("cifar10 relabelled", slot="relabelled"))
+@setting
+class Relabelled(Corruption):
+    """Exchanges classes, however few it is to exchange."""
+
+    amounts: ClassVar[tuple[str, ...]] = ("p",)
+    p: Positive = 1.0
+
+    def apply(self, images: Any, labels: Any, classes: int, rng: Any, np: Any) -> Any:
+        return images, classes - 1 - labels
+
+
 @faulty(op("conv(8) bessel gap linear(10)", traits="act"))
 def bessel(x: Shape) -> Layer:
     """A function that ONNX lacks."""
@@ -262,6 +286,13 @@ def trials(space: str, name: str) -> dict[str, Trial]:
         ("data", "boxless", "static", "losses of static steps with `cifar10 boxless`: ["),
         ("data", "heavy", "mixture", "`heavy` in step 0: the first label weighs 1.5, which is not from 0 to 1"),
         ("data", "unseeded", "corruption", "`unseeded`: the same seed gives other images or labels"),
+        ("data", "lighter", "amounts", "`lighter` with by=0 changes images, and `amounts` has `by`"),
+        (
+            "data",
+            "relabelled",
+            "amounts",
+            "whether `relabelled` leaves images and labels as they are: False, and not True",
+        ),
         ("data", "ticking", "resume", "weights that differ after `cifar10 ticking` is resumed: ['"),
         ("data", "still", "resume", "`cifar10 still` trains the same weights as no word at all"),
     ],

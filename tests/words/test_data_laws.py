@@ -38,6 +38,8 @@ def test_laws(entry: Entry, law: Law, example: str) -> None:
 def test_each_kind_has_its_laws() -> None:
     for entry in WORDS:
         found = {law.name for law in laws_of(entry)}
+        assert ("amounts" in found) is bool(entry.make.amounts)  # type: ignore[attr-defined]
+        found.discard("amounts")
         if issubclass(entry.make, Corruption):  # type: ignore[arg-type]
             assert found == {"text", "corruption", "resume"}
         elif issubclass(entry.make, Mixing):  # type: ignore[arg-type]

@@ -92,9 +92,9 @@ def added() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("word", "laws"),
     [
-        ("tint", {"text", "draws", "parts", "layer", "static", "resume"}),
+        ("tint", {"text", "draws", "parts", "layer", "amounts", "static", "resume"}),
         ("patchwork", {"text", "mixture", "static", "resume"}),
-        ("upside", {"text", "corruption", "resume"}),
+        ("upside", {"text", "corruption", "amounts", "resume"}),
     ],
 )
 def test_laws(word: str, laws: set[str]) -> None:
