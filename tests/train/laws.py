@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from archdsl.extras import ONNX, installed
 from archdsl.laws.law import Law
-from archdsl.laws.trial import laws_of
-from archdsl.registry import Entry, lookup
+from archdsl.laws.trial import Trial, laws_of, tried
+from archdsl.registry import Entry, find, lookup
 
 
 @contextmanager
@@ -25,3 +25,10 @@ def no_word_stays() -> Iterator[None]:
 def laws_here(entry: Entry) -> list[Law]:
     """The laws of a word that can be tried with the packages that are installed."""
     return [law for law in laws_of(entry) if law.name != "ONNX" or all(map(installed, ONNX))]
+
+
+def trials(space: str, name: str) -> dict[str, Trial]:
+    """What came of each law of a word."""
+    entry = find(space, name)
+    assert entry is not None
+    return {trial.law.name: trial for trial in tried([entry])}

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, ClassVar, Literal
 
-import numpy
 import pytest
 
 from archdsl.ir.blocks import without
 from archdsl.ir.layer import Layer
 from archdsl.laws.law import NotTried
-from archdsl.laws.trial import Trial, tried
+from archdsl.laws.trial import tried
 from archdsl.registry import (
-    data_word,
     evaluation_word,
     find,
     gives,
@@ -25,11 +23,10 @@ from archdsl.registry import (
     setting,
 )
 from archdsl.registry.types import Positive, Shape
-from archdsl.words.data.base import Augmentation, Corruption, Mixing, Mixture
 from archdsl.words.evaluation.base import Change, Rewiring, Shift
 from archdsl.words.metrics.base import Metric, OfWeights, Score
 from archdsl.words.proxies.base import Proxy
-from tests.train.laws import no_word_stays
+from tests.train.laws import no_word_stays, trials
 
 OFTEN = count()  # what no word may depend on
 
@@ -183,88 +180,10 @@ class Unsteady(Counted):
         return float(next(OFTEN) if len(images) > 8 else 1)
 
 
-@faulty(data_word("cifar10 boxless", slot="boxless"))
-@setting
-class Boxless(Mixing):
-    """Says that it has no box."""
-
-    boxes: ClassVar[bool] = False
-
-    def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:
-        return Mixture(0.5, 0.5, 0, 4, 0, 4, 0.5)
-
-
-@faulty(data_word("cifar10 heavy", slot="heavy"))
-@setting
-class Heavy(Mixing):
-    """Gives a label more than the whole weight."""
-
-    def mixture(self, rng: Any, shape: tuple[int, ...]) -> Mixture:
-        return Mixture(0.5, 0.5, label=1.5)
-
-
-@faulty(data_word("cifar10 unseeded", slot="unseeded"))
-@setting
-class Unseeded(Corruption):
-    """Draws from numpy's own random numbers."""
-
-    def apply(self, images: Any, labels: Any, classes: int, rng: Any, np: Any) -> Any:
-        return images, numpy.random.permutation(labels)
-
-
-@faulty(data_word("cifar10 ticking", slot="ticking"))
-@setting
-class Ticking(Augmentation):
-    """Depends on how often it was asked."""
-
-    def apply(self, images: Any, draw: Any, ops: Any) -> Any:
-        return images + next(OFTEN) % 7
-
-
-@faulty(data_word("cifar10 still", slot="still"))
-@setting
-class Still(Augmentation):
-    """Changes nothing, and does not say so."""
-
-    def apply(self, images: Any, draw: Any, ops: Any) -> Any:
-        return images.clone()
-
-
-@faulty(data_word("cifar10 lighter", slot="lighter"))
-@setting
-class Lighter(Augmentation):
-    """Adds one more than it says."""
-
-    amounts: ClassVar[tuple[str, ...]] = ("by",)
-    by: Positive = 2.0
-
-    def apply(self, images: Any, draw: Any, ops: Any) -> Any:
-        return images + 1 + int(self.by)
-
-
-@faulty(data_word("cifar10 relabelled", slot="relabelled"))
-@setting
-class Relabelled(Corruption):
-    """Exchanges classes, however few it is to exchange."""
-
-    amounts: ClassVar[tuple[str, ...]] = ("p",)
-    p: Positive = 1.0
-
-    def apply(self, images: Any, labels: Any, classes: int, rng: Any, np: Any) -> Any:
-        return images, classes - 1 - labels
-
-
 @faulty(op("conv(8) bessel gap linear(10)", traits="act"))
 def bessel(x: Shape) -> Layer:
     """A function that ONNX lacks."""
     return Layer(out=x, call=lambda torch, x: torch.special.i0e(x))
-
-
-def trials(space: str, name: str) -> dict[str, Trial]:
-    """What came of each law of a word."""
-    entry = find(space, name)
-    assert entry is not None
-    return {trial.law.name: trial for trial in tried([entry])}
 
 
 @pytest.mark.parametrize(
@@ -282,19 +201,6 @@ def trials(space: str, name: str) -> dict[str, Trial]:
         ("proxy", "misspelt", "tasks", "tasks of `misspelt` that are unknown: ['clasification'], and not []"),
         ("proxy", "greedy", "model", "`greedy` changes the batch that it is given"),
         ("proxy", "unsteady", "score", "`unsteady` of the same spec: "),
-        ("data", "boxless", "mixture", "from the plain ones (`blends` True, `boxes` False)"),
-        ("data", "boxless", "static", "losses of static steps with `cifar10 boxless`: ["),
-        ("data", "heavy", "mixture", "`heavy` in step 0: the first label weighs 1.5, which is not from 0 to 1"),
-        ("data", "unseeded", "corruption", "`unseeded`: the same seed gives other images or labels"),
-        ("data", "lighter", "amounts", "`lighter` with by=0 changes images, and `amounts` has `by`"),
-        (
-            "data",
-            "relabelled",
-            "amounts",
-            "whether `relabelled` leaves images and labels as they are: False, and not True",
-        ),
-        ("data", "ticking", "resume", "weights that differ after `cifar10 ticking` is resumed: ['"),
-        ("data", "still", "resume", "`cifar10 still` trains the same weights as no word at all"),
     ],
 )
 def test_a_fault_is_found_and_named(space: str, name: str, law: str, said: str) -> None:
