@@ -51,7 +51,10 @@ def command(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Hold words, also several, to the laws of their kind; all words in MINUTES."),
+        typer.Option(
+            "--check",
+            help="Hold words, also several, to the laws of their kind: a word takes seconds, all take minutes.",
+        ),
     ] = False,
     format: Format = "table",
 ) -> None:
