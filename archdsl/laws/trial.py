@@ -11,6 +11,7 @@ from archdsl.laws import (  # whose laws are added as they are imported
     figures,
     files,
     images,
+    learning,
     mixing,
     network,
     proxies,
@@ -23,7 +24,7 @@ from archdsl.registry import Entry
 
 __all__ = ["LAWS_IN", "Trial", "laws_of", "tried"]
 
-LAWS_IN = (evaluation, figures, files, images, mixing, network, proxies, steps, texts, training)
+LAWS_IN = (evaluation, figures, files, images, learning, mixing, network, proxies, steps, texts, training)
 
 
 @dataclass(frozen=True, slots=True)

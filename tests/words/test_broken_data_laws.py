@@ -85,6 +85,15 @@ class Still(Augmentation):
         return images.clone()
 
 
+@faulty(data_word("cifar10 black", slot="black"))
+@setting
+class Black(Augmentation):
+    """Leaves nothing to learn."""
+
+    def apply(self, images: Any, draw: Any, ops: Any) -> Any:
+        return images * 0
+
+
 @faulty(data_word("cifar10 lighter", slot="lighter"))
 @setting
 class Lighter(Augmentation):
@@ -116,6 +125,7 @@ class Relabelled(Corruption):
         ("boxless", "static", "losses of static steps with `cifar10 boxless`: ["),
         ("heavy", "mixture", "`heavy` in step 0: the first label weighs 1.5, which is not from 0 to 1"),
         ("unseeded", "corruption", "`unseeded`: the same seed gives other images or labels"),
+        ("black", "learns", "the losses of `cifar10 black` are [0."),
         ("lighter", "amounts", "`lighter` with by=0 changes images, and `amounts` has `by`"),
         (
             "relabelled",

@@ -41,8 +41,8 @@ def test_each_kind_has_its_laws() -> None:
         assert ("amounts" in found) is bool(entry.make.amounts)  # type: ignore[attr-defined]
         found.discard("amounts")
         if issubclass(entry.make, Corruption):  # type: ignore[arg-type]
-            assert found == {"text", "corruption", "resume"}
+            assert found == {"text", "corruption", "resume", "learns"}
         elif issubclass(entry.make, Mixing):  # type: ignore[arg-type]
-            assert found == {"text", "mixture", "static", "resume"}
+            assert found == {"text", "mixture", "static", "resume", "learns"}
         else:
-            assert found == {"text", "draws", "parts", "layer", "static", "resume"}
+            assert found == {"text", "draws", "parts", "layer", "static", "resume", "learns"}

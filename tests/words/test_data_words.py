@@ -92,9 +92,9 @@ def added() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("word", "laws"),
     [
-        ("tint", {"text", "draws", "parts", "layer", "amounts", "static", "resume"}),
-        ("patchwork", {"text", "mixture", "static", "resume"}),
-        ("upside", {"text", "corruption", "amounts", "resume"}),
+        ("tint", {"text", "draws", "parts", "layer", "amounts", "static", "resume", "learns"}),
+        ("patchwork", {"text", "mixture", "static", "resume", "learns"}),
+        ("upside", {"text", "corruption", "amounts", "resume", "learns"}),
     ],
 )
 def test_laws(word: str, laws: set[str]) -> None:
