@@ -125,7 +125,7 @@ class Relabelled(Corruption):
         ("boxless", "static", "losses of static steps with `cifar10 boxless`: ["),
         ("heavy", "mixture", "`heavy` in step 0: the first label weighs 1.5, which is not from 0 to 1"),
         ("unseeded", "corruption", "`unseeded`: the same seed gives other images or labels"),
-        ("black", "learns", "the losses of `cifar10 black` are [0."),
+        ("black", "learns", "and by chance 0.693: nothing is learnt"),
         ("lighter", "amounts", "`lighter` with by=0 changes images, and `amounts` has `by`"),
         (
             "relabelled",
