@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from archdsl.api import load
@@ -89,3 +91,22 @@ def as_a_layer_it_does_the_same(word: Augmentation) -> None:
     same = torch.equal(back.round().to(torch.uint8), augment(x, (word,), Draws(1, CPU), 5))
     expect(same, "as a layer of the model it gives other images than in the pipeline")
     expect(layer.eval()(normal) is normal, "it acts in eval mode")
+
+
+def has_amounts(entry: Entry) -> bool:
+    """Whether a word declares amounts."""
+    return bool(getattr(entry.make, "amounts", ()))
+
+
+@law("amounts", "data", of=lambda entry: has_amounts(entry) and acts_on_images(entry))
+def an_amount_of_0_changes_nothing(example: str) -> None:
+    """With an amount of 0 every image stays as it is, as `check` says of such a word."""
+    for word in augmentations(example):
+        for name in word.amounts:
+            nothing, x = replace(word, **{name: 0}), pictures(16)  # type: ignore[arg-type]
+            expect(nothing.idle, f"`{word.name}` with {name}=0 is not idle")
+            for step in range(3):
+                changed = augment(x, (nothing,), Draws(1, CPU), step)
+                expect(
+                    torch.equal(changed, x), f"`{word.name}` with {name}=0 changes images, and `amounts` has `{name}`"
+                )

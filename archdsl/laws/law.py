@@ -23,7 +23,7 @@ class NotTried(Exception):
 @dataclass(frozen=True, slots=True)
 class Law:
     """A law of words of some kinds, and of those of them that are ``of`` its concern; ``name`` heads its column, which laws of
-    several kinds may share; ``help`` says what holds.
+    several kinds may share; ``help`` says what holds; ``costly`` where an example takes seconds.
     """
 
     name: str
@@ -31,19 +31,27 @@ class Law:
     check: Check
     help: str
     of: Callable[[Entry], bool]
+    costly: bool = False
 
 
 LAWS: list[Law] = []
 
 
-def law(name: str, *kinds: str, of: Callable[[Entry], bool] = lambda entry: True) -> Callable[[Check], Check]:
+def law(
+    name: str, *kinds: str, of: Callable[[Entry], bool] = lambda entry: True, costly: bool = False
+) -> Callable[[Check], Check]:
     """Add a law of words of these kinds: a function of an example, whose docstring is the law."""
 
     def register(check: Check) -> Check:
-        LAWS.append(Law(name, kinds, check, (check.__doc__ or "").strip().split("\n")[0], of))
+        LAWS.append(Law(name, kinds, check, (check.__doc__ or "").strip().split("\n")[0], of, costly))
         return check
 
     return register
+
+
+def makes(*kinds: type) -> Callable[[Entry], bool]:
+    """Whether a word is a class of one of these kinds: what a law is ``of``."""
+    return lambda entry: isinstance(entry.make, type) and issubclass(entry.make, kinds)
 
 
 def expect(holds: bool, message: str) -> None:

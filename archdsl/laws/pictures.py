@@ -18,6 +18,26 @@ def stripes(count: int, seed: int = 0) -> Arrays:
     return Arrays(images, labels)
 
 
+def halves(count: int, seed: int = 0) -> Arrays:
+    """Colour pictures 3x12x12 of two classes: the bright half is at the top or at the bottom."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % 2
+    images = rng.integers(0, 70, (count, 3, 12, 12), np.uint8)
+    for row, label in enumerate(labels):
+        images[row, :, 6 * label : 6 * label + 6] += np.uint8(110)
+    return Arrays(images, labels)
+
+
+def bars(count: int, seed: int = 0) -> Arrays:
+    """Colour pictures 3x12x12 of two classes, which no mirror exchanges: bright rows or bright columns, four pixels apart."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % 2
+    images = rng.integers(0, 70, (count, 3, 12, 12), np.uint8)
+    images[labels == 0, :, ::4] += np.uint8(150)
+    images[labels == 1, :, :, ::4] += np.uint8(150)
+    return Arrays(images, labels)
+
+
 def pictures(count: int) -> torch.Tensor:
     """Random pictures 3x20x17 as bytes; one of each six has few bytes, and one a single colour."""
     found = torch.randint(0, 256, (6, 3, 20, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -46,3 +46,9 @@ def the_text_of_data(example: str) -> None:
 def the_text_of_training(example: str) -> None:
     """The example is formatted and parsed without another meaning."""
     a_text_keeps_its_meaning(f"train {example}")
+
+
+@law("text", "evaluation")
+def the_text_of_an_evaluation(example: str) -> None:
+    """The example is formatted and parsed without another meaning."""
+    a_text_keeps_its_meaning(f"evaluate {example}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -113,28 +114,45 @@ def it_is_a_setting(example: str) -> None:
 @law("static", "train")
 def static_steps_are_plain_steps(example: str) -> None:
     """The step on buffers that stay gives the losses and the weights of the step of the plain loop."""
-    (plain, weights), (static, others) = (trained(work(example, graph=graph)) for graph in (False, True))
-    torch.testing.assert_close(static, plain, rtol=0, atol=1e-4)
-    for name, value in weights.items():
-        torch.testing.assert_close(
-            others[name],
-            value,
-            rtol=1e-3,
-            atol=1e-4,
-            msg=lambda m, name=name: f"{name}: {m}",  # type: ignore[misc]
-        )
+    static_and_plain(example, lambda graph: work(example, graph=graph))
+
+
+def static_and_plain(example: str, make: Callable[[bool], Job]) -> None:
+    """The same of the jobs of a run with either step.
+
+    Raises:
+        Broken: losses or weights differ.
+    """
+    (plain, weights), (static, others) = (trained(make(graph)) for graph in (False, True))
+    near = torch.allclose(torch.tensor(static), torch.tensor(plain), rtol=0, atol=1e-4)
+    expect(near, f"losses of static steps with `{example}`: {static}, and not {plain}")
+    apart = [n for n, v in weights.items() if not torch.allclose(others[n], v, rtol=1e-3, atol=1e-4)]
+    equal(f"weights that differ after static steps with `{example}`", apart, [])
 
 
 @law("resume", "train")
 def a_stopped_run_resumes_to_the_bit(example: str) -> None:
     """A run that stops in an epoch, and resumes from its state, gives the weights of one that does not."""
     _, expected = trained(work(example))
+    weights = resumed(lambda **more: work(example, **more))
+    equal(
+        f"weights that differ after `{example}` is resumed",
+        [n for n, v in expected.items() if not torch.equal(weights[n], v)],
+        [],
+    )
+
+
+def resumed(make: Callable[..., Job]) -> dict[str, torch.Tensor]:
+    """The weights of a run that stops in its second epoch, and is resumed by another process's job.
+
+    Raises:
+        Broken: it does not stop.
+    """
     asked = iter([False] * 5 + [True] * 100)
-    first = Training(work(example, stop=lambda: next(asked)))
+    first = Training(make(stop=lambda: next(asked)))
     if not isinstance(list(first.events())[-1], Stopped):
         raise Broken("the run does not stop when it is asked to")
-    second = Training(work(example))
+    second = Training(make())
     second.load(*first.checkpoint())
     list(second.events())
-    resumed = merged_state(second.job.model)
-    equal("weights that differ", [n for n, v in expected.items() if not torch.equal(resumed[n], v)], [])
+    return merged_state(second.job.model)

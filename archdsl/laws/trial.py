@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from archdsl.laws import images, network, texts, training  # whose laws are added as they are imported
+from archdsl.laws import (  # whose laws are added as they are imported
+    evaluation,
+    figures,
+    files,
+    images,
+    learning,
+    mixing,
+    network,
+    proxies,
+    steps,
+    texts,
+    training,
+)
 from archdsl.laws.law import LAWS, Broken, Law, NotTried
 from archdsl.registry import Entry
 
-__all__ = ["Trial", "images", "laws_of", "network", "texts", "training", "tried"]
+__all__ = ["LAWS_IN", "Trial", "laws_of", "tried"]
+
+LAWS_IN = (evaluation, figures, files, images, learning, mixing, network, proxies, steps, texts, training)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +48,20 @@ def laws_of(entry: Entry) -> list[Law]:
     return [law for law in LAWS if entry.kind in law.kinds and law.of(entry)]
 
 
-def tried(entries: Iterable[Entry]) -> Iterator[Trial]:
-    """What comes of each law for each word, one after the other."""
+def tried(entries: Iterable[Entry], brief: bool = False) -> Iterator[Trial]:
+    """What comes of each law for each word, one after the other.
+
+    Args:
+        brief: costly laws are tried on the first example of each word alone.
+    """
     for entry in entries:
         for law in laws_of(entry):
-            yield _trial(entry, law)
+            yield _trial(entry, law, entry.examples[:1] if brief and law.costly else entry.examples)
 
 
-def _trial(entry: Entry, law: Law) -> Trial:
+def _trial(entry: Entry, law: Law, examples: Sequence[str]) -> Trial:
     held, broken, not_tried = 0, list[tuple[str, str]](), list[tuple[str, str]]()
-    for example in entry.examples:
+    for example in examples:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of torch, about what it is used for

@@ -1,4 +1,4 @@
-"""What a word has to have, refused where it is defined; what takes longer to see is a law of the conformance tests."""
+"""What a word has to have, refused where it is defined; what takes longer to see is a law (``archdsl.laws``)."""
 
 from __future__ import annotations
 

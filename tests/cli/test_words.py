@@ -7,6 +7,9 @@ import json
 import pytest
 
 from archdsl.cli.commands.words import summary
+from archdsl.cli.support.word_laws import not_tried
+from archdsl.laws.law import LAWS
+from archdsl.laws.trial import Trial
 from archdsl.registry import entries
 from tests.cli.conftest import Run
 
@@ -79,3 +82,20 @@ def test_the_forms_of_the_language_have_pages() -> None:
     assert set(FORMS) >= {*STATEMENTS, *CALLABLE, "cin", "as", "@"}
     for form, text in FORMS.items():
         assert text in describe(form)
+
+
+def test_laws_that_are_not_tried_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archdsl.extras.installed", lambda package: package != "onnx")
+    shorts = run("words", "--check", "proxies", "shortcut", "--format", "json")
+    assert shorts.code == 0
+    assert "not tried: `shortcut`, ONNX: `" in shorts.err
+    assert "ONNX files need onnx, which is not installed; pip install 'archdsl[onnx]'" in shorts.err
+    assert "note: ONNX: the first example of each word; `archdsl words --check WORD` tries all" in shorts.err
+    assert {row["word"] for row in json.loads(shorts.out)} >= {"shortcut", *(e.name for e in entries("proxy"))}
+
+
+def test_what_many_words_lack_is_said_once() -> None:
+    trials = [Trial(e, LAWS[0], 0, not_tried=((e.examples[0], "no room"),)) for e in entries("metric")]
+    assert not_tried(trials) == [f"not tried: {LAWS[0].name} of {len(trials)} words: no room"]
+    one = trials[0]
+    assert not_tried([one]) == [f"not tried: `{one.entry.name}`, {one.law.name}: `{one.entry.examples[0]}`: no room"]

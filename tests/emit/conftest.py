@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,33 +12,17 @@ from torch import nn
 
 from archdsl.api import Spec, load
 from archdsl.emit.build import build
+from archdsl.laws.files import functions_read_once, shake
 
 SPEC = "stem: conv(8) bn relu conv(8) gn(4) relu drop(0.5) add(id | conv(8) droppath(0.2)) gap head: linear(10)"
 
 
 @pytest.fixture(scope="session")
 def one_registry() -> Iterator[None]:
-    """torch reads the source of its five hundred ONNX functions for each export, most of the time of a small one: here
-    once for all that use this."""
+    """Most of the time of a small export is spent once for all that use this."""
     pytest.importorskip("onnx")
-    try:
-        from torch.onnx._internal.exporter._registration import ONNXRegistry
-    except ImportError:  # a private name: without it tests take longer
+    with functions_read_once():
         yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
-        yield
-
-
-def shake(model: nn.Module) -> nn.Module:
-    """Move every weight and statistic that begins as a constant, so that none hides what is behind it by a 0 or a 1."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            if value.is_floating_point() and value.min() == value.max():
-                value += 0.1 * torch.rand(value.shape, generator=generator)
-    return model
 
 
 def lively(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.plugin.test_plugin import run
+from tests.plugin.test_plugin import run, the_laws_hold
 
 PACKAGE = Path(__file__).parent / "kinds"
 NET = "net conv(4, s=4) bn relu gap linear(10)\n"
@@ -20,6 +20,12 @@ def archdsl(*args: str, also: Path = PACKAGE) -> str:
 def test_layers_of_every_kind() -> None:
     said = archdsl("params", "conv(8) least(conv(8) | id) add(conv(16) | widened) ladders[8x2]", "--input", "3x8x8")
     assert "ladders" in said
+
+
+def test_the_laws_hold_for_every_kind() -> None:
+    the_laws_hold(
+        "least", "widened", "ladders", "fade", "halved", "howmany", "thirds", "inverted", also=PACKAGE, least=3
+    )
 
 
 def test_a_format_of_tables_is_one_of_every_command() -> None:

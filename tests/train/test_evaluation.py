@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import torch
@@ -17,12 +17,12 @@ from archdsl.errors import SpecError
 from archdsl.evaluate import evaluate, part_of, trained
 from archdsl.evaluate.carry_out import evaluated, figures, operated
 from archdsl.evaluate.lesions import lesions, sizes
-from archdsl.expand.evaluation import evaluation
 from archdsl.ir.blocks import blocks, exchanged, reached, without
-from archdsl.registry import entries, evaluation_word, setting
+from archdsl.laws.evaluation import asked
+from archdsl.laws.trial import laws_of
+from archdsl.registry import Entry, entries, evaluation_word, setting
 from archdsl.runs.evaluations import overlaid, place, stored
 from archdsl.runs.run import Run, identity, load_run
-from archdsl.settings.evaluation import EvaluationSettings, fold_evaluation
 from archdsl.syntax.format import format
 from archdsl.syntax.parse import parse
 from archdsl.syntax.unparse import unparse
@@ -43,12 +43,6 @@ def run_of(text: str, out: Path) -> tuple[Spec, Run]:
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Spec, Run]:
     return run_of(TEXT, tmp_path_factory.mktemp("runs"))
-
-
-def asked(text: str) -> EvaluationSettings:
-    found = fold_evaluation(evaluation(text))
-    assert found is not None
-    return found
 
 
 def changed(one: tuple[Spec, Run], text: str) -> nn.Module:
@@ -212,15 +206,15 @@ def test_an_evaluation_is_kept_for_the_weights_that_it_is_of(one: tuple[Spec, Ru
     assert stored(load_run(run.folder), words.key(0)) is None
 
 
-@pytest.mark.parametrize("entry", list(entries("evaluate")), ids=lambda e: e.name)
-def test_every_word_round_trips_and_has_a_key_of_its_own(entry: Any) -> None:
+@pytest.mark.parametrize("entry", entries("evaluate"), ids=lambda e: e.name)
+def test_laws(entry: Entry) -> None:
+    assert {law.name for law in laws_of(entry)} >= {"text", "key"}
     for example in entry.examples:
+        for law in laws_of(entry):
+            law.check(example)
         text = format(f"net conv(4)\nevaluate   {example}\n")
         assert format(text) == text
         assert unparse(parse(text)) == text
-        words = asked(example)
-        assert asked(words.text) == words
-        assert words.key(0) != words.key(1)
         assert entry.paper
 
 

@@ -7,6 +7,7 @@ import torch
 
 from archdsl.errors import ArchError
 from archdsl.evaluate import Prediction, Shift, Tally, kinds, parse_shifts, shifted
+from archdsl.laws.evaluation import a_shift_depends_on_the_seed_alone
 
 CPU = torch.device("cpu")
 
@@ -136,6 +137,7 @@ STRONG = {
 def test_each_shift_keeps_shape_and_type_and_has_a_neutral_strength(word: str) -> None:
     images = pictures()
     assert torch.equal(shifted(images, corruption(word, NEUTRAL.get(word, 0.0))), images)
+    a_shift_depends_on_the_seed_alone(corruption(word, STRONG[word]))
     strong = shifted(images, corruption(word, STRONG[word]), 5)
     assert (strong.shape, strong.dtype) == (images.shape, images.dtype)
     assert not torch.equal(strong, images)

@@ -7,29 +7,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from archdsl.api import experiment_of, load
-from archdsl.data import Arrays
-from archdsl.data.batches import resident
-from archdsl.data.normalise import normalise
-from archdsl.emit.build import build
+from archdsl.laws.learning import data_text, loss_falls, losses
 from archdsl.registry import Entry, entries
-from archdsl.runs.events import EpochDone, Finished
-from archdsl.settings.experiment import Experiment
-from archdsl.train.init import initialise
-from archdsl.train.job import Job
-from archdsl.train.loop import train
-from archdsl.train.optim import reparametrise
-from archdsl.train.statistics import with_counts
 from tests.conftest import REPO
 
-CPU = torch.device("cpu")
 OWN = [e for s in ("data", "train") for e in entries(s) if e.make.__module__.startswith("archdsl.")]
 SETS = [e for e in OWN if e.slot == "dataset"]
 WORDS = [e for e in OWN if e.slot != "dataset"]
@@ -69,51 +55,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def pictures(count: int, seed: int = 0) -> Arrays:
-    """Colour pictures 3x12x12 of two classes: the bright half is at the top or at the bottom."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count, dtype=np.int64) % 2
-    images = rng.integers(0, 70, (count, 3, 12, 12), np.uint8)
-    for row, label in enumerate(labels):
-        images[row, :, 6 * label : 6 * label + 6] += np.uint8(110)
-    return Arrays(images, labels)
-
-
-EPOCHS = 5
-
-
-def losses(text: str, model_like: str = "conv(8) bn relu maxpool(4) flatten linear(2)") -> list[float]:
-    """The mean training loss of each epoch of a text whose data are replaced by small ones."""
-    spec = load(f"net {model_like}\ninput 3x12x12\nclasses 2\n{text}\n")
-    found: Experiment = experiment_of(spec, checked=False)
-    model = build(spec.trace)
-    initialise(model, 0)
-    if found.train.spred:
-        reparametrise(model)
-    settings = replace(found.train, batch=16 if found.train.accumulate == 1 else 8, steps=None, epochs=EPOCHS)
-    job = Job(
-        model,
-        resident(pictures(64), CPU),
-        resident(pictures(8, 1), CPU),
-        resident(pictures(8, 2), CPU),
-        normalise((0.3,) * 3, (0.2,) * 3, CPU),
-        found.data.augment,
-        with_counts(settings, pictures(64).labels, ("a", "b"))[0],
-        mean=(0.3,) * 3,
-        std=(0.2,) * 3,
-    )
-    events = list(train(job))
-    assert isinstance(events[-1], Finished), events[-1]
-    return [e.loss for e in events if isinstance(e, EpochDone)]
-
-
 def spec_of(example: str, kind: str) -> str:
     """A whole text with an example of a word in it."""
     if kind == "data":
-        words = re.sub(r'^\S+(\("[^"]*"[^)]*\))?', "fashion-mini", example, count=1)
-        return (
-            f"data {words} valid(25%)\ntrain adam(3e-3)" if "valid" not in words else f"data {words}\ntrain adam(3e-3)"
-        )
+        return data_text(example)
     words = example if re.search("epochs|steps", example) else f"{example} epochs(60)"
     rates = "" if re.match("|".join(OPTIMIZERS), words) else "adam(3e-3) "
     return f"data fashion-mini valid(25%)\ntrain {rates}{words}"
@@ -139,9 +84,7 @@ def test_a_net_learns_by_every_word(entry: Entry) -> None:
         text = spec_of(example, entry.kind)
         for theirs, small in SMALL.items():
             text = text.replace(theirs, small)
-        found = losses(text)
-        assert all(math.isfinite(loss) for loss in found)
-        assert min(found[-3:]) < found[0] * 0.98, f"{example}: {found}"
+        loss_falls(example, text)
 
 
 PHASES = ("", ", early", ", late=50%")

@@ -13,13 +13,14 @@ import torch
 from archdsl.errors import ArchError
 from archdsl.evaluate.mc import Prediction
 from archdsl.evaluate.metrics import Tally
-from archdsl.expand.metrics import metric, metric_of, parts, spellings, unit_of
+from archdsl.expand.metrics import metric, metric_of, spellings, unit_of
+from archdsl.laws.figures import Recorded
+from archdsl.laws.trial import laws_of
 from archdsl.registry import Entry, entries, metric_word
 from archdsl.train.scores import Scores, weight_figures
-from archdsl.words.metrics.base import Metric, OfNet, OfPart, OfWeights, Score
+from archdsl.words.metrics.base import Metric, Score
 from tests.train.laws import no_word_stays
 
-OWN = [e for e in entries("metric") if e.make.__module__.startswith("archdsl.")]
 CPU = torch.device("cpu")
 RESULT = {
     "test_accuracy": 0.8,
@@ -35,7 +36,7 @@ RESULT = {
 
 
 @dataclass
-class Run:
+class Run(Recorded):
     result: dict[str, Any] = field(default_factory=lambda: dict(RESULT))
     totals: dict[str, int] = field(default_factory=lambda: {"params": 7, "macs": 9})
     epochs: list[dict[str, Any]] = field(
@@ -52,9 +53,6 @@ class Run:
             for n, v in enumerate((0.3, 0.5, 0.45, 0.7), 1)
         ]
     )
-
-    def measured(self, metric: OfNet) -> float | None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +99,16 @@ def test_a_score_says_of_which_images_it_is() -> None:
             assert "`part: Literal" in refused.value.help
 
 
-@pytest.mark.parametrize("entry", OWN, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", entries("metric"), ids=lambda e: e.name)
 def test_laws(entry: Entry) -> None:
     assert entry.summary.endswith(".")
     assert issubclass(entry.make, Metric)
     for example in entry.examples:
-        word, notes = metric(example)
-        assert (word.name, notes, type(word)) == (example, (), entry.make), "an example is its own canonical spelling"
-        assert metric(word.name)[0] == word
-        assert word.word == entry.name
-        assert word.unit in ("percent", "float", "count", "seconds")
-        assert isinstance(word.higher, bool)
-        assert word.on in ("", "test", "valid", "train")
-        assert word.of(Run({}, {}, [])) is None, "what a run has not recorded is never guessed"
+        for law in laws_of(entry):
+            law.check(example)
+        word = metric_of(example)
+        assert type(word) is entry.make
         assert word.of(Run({**RESULT, word.name: "text"}, {}, [])) is None or word.name not in RESULT
-    of_part = issubclass(entry.make, OfPart)
-    assert bool(parts(entry)) == of_part
-    if of_part:
-        assert {metric_of(f"{p}_{entry.name}").on for p in parts(entry)} == set(parts(entry))
-    if issubclass(entry.make, Score | OfWeights):
-        assert all(metric_of(e).of(Run({metric_of(e).name: 0.25})) == 0.25 for e in entry.examples)
 
 
 @pytest.mark.parametrize("classes", [3, 10])

@@ -23,7 +23,7 @@ from archdsl.train.fused.model import fuse
 from archdsl.words.modifiers.walk import each_body, flat, without
 from tests.expand.test_sweep import agree, parse
 from tests.expand.test_sweep import test_local_words_change_each_stage_by_itself as stages_are_local
-from tests.train.laws import no_word_stays
+from tests.train.laws import laws_here, no_word_stays
 from tests.words import test_modifiers
 
 
@@ -109,7 +109,7 @@ def test_the_laws_of_our_own(name: str) -> None:
             load(format(example), input=(3, 32, 32), classes=10).hash
             == load(example, input=(3, 32, 32), classes=10).hash
         )
-        for law in laws_of(entry):
+        for law in laws_here(entry):
             law.check(example)
 
 

@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 from archdsl.api import load
 from archdsl.errors import ArchError
 from archdsl.evaluate.proxies import IMAGES, defined, proxy, scores
-from archdsl.registry import entries, names, proxy_word, setting
+from archdsl.laws.trial import laws_of
+from archdsl.registry import Entry, entries, names, proxy_word, setting
 from archdsl.words.proxies.base import Proxy
 from tests.train.laws import no_word_stays
 
@@ -147,21 +148,11 @@ def test_jacob_cov_by_the_jacobian_of_each_image() -> None:
     assert proxy("jacob_cov")(nn.Sequential(nn.Linear(6, 3)).double(), images, labels, cross_entropy) < -1e5
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_model_stays_as_it_is(name: str) -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(), nn.Flatten(), nn.Linear(12, 3)
-    )
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    images, labels = batch(8, 2, 4, 4)
-    first = proxy(name)(model, images, labels, cross_entropy)
-    assert proxy(name)(model, images, labels, cross_entropy) == first is not None
-    assert model.training
-    assert all(p.grad is None and p.dtype == torch.float32 for p in model.parameters())
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), state)
+@pytest.mark.parametrize("entry", entries("proxy"), ids=lambda e: e.name)
+def test_laws(entry: Entry) -> None:
+    for law in laws_of(entry):
+        for example in entry.examples:
+            law.check(example)
 
 
 def test_scores_of_a_spec() -> None:

@@ -51,7 +51,10 @@ def command(
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Hold words, also several, to the laws of their kind: all words in a minute."),
+        typer.Option(
+            "--check",
+            help="Hold words, also several, to the laws of their kind: a word takes seconds, all take minutes.",
+        ),
     ] = False,
     format: Format = "table",
 ) -> None:
@@ -62,7 +65,8 @@ def command(
     if check:
         from archdsl.cli.support.word_laws import check_words
 
-        check_words(named(names or []), format)
+        brief = not names or any(kinds_of(name) is not None for name in names)
+        check_words(named(names or []), format, brief)
         return
     what = one_of(names or [])
     kinds = kinds_of(what)
