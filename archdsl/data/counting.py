@@ -1,4 +1,4 @@
-"""How many training pictures or rows data of one's own has, before a run reads it. Loads no torch."""
+"""How many pictures or rows the parts of a data set have, before a run reads it. Loads no torch."""
 
 from __future__ import annotations
 
@@ -23,11 +23,23 @@ def training_count(dataset: Dataset | Own) -> int | None:
     Raises:
         EnvError: the data cannot be read.
     """
-    if not isinstance(dataset, Own) or dataset.kept is not None:
+    counts = example_counts(dataset) if isinstance(dataset, Own) else None
+    return None if counts is None else counts[0]
+
+
+def example_counts(dataset: Dataset | Own) -> tuple[int, int] | None:
+    """The pictures or rows of the training and of the test part; None of data that is gone.
+
+    Raises:
+        EnvError: the data cannot be read.
+    """
+    if not isinstance(dataset, Own):
+        return dataset.train, dataset.test
+    if dataset.kept is not None:
         return None
     kind = kind_of(dataset)
-    if kind.count is not None:
-        return kind.count(dataset)
+    if kind.counts is not None:
+        return kind.counts(dataset)
     if kind.files is None:
         train, test = kind.trees(dataset) if kind.trees is not None else (None, None)
         if train is None:
@@ -44,10 +56,12 @@ def _changed(root: Path) -> tuple[int, ...]:
 
 # A study asks for each of its arms; a changed set is counted again.
 @lru_cache(maxsize=8)
-def _pictures(train: Path, test: Path | None, changed: tuple[tuple[int, ...], ...]) -> int:
-    return len(tree.find(train, test).train)
+def _pictures(train: Path, test: Path | None, changed: tuple[tuple[int, ...], ...]) -> tuple[int, int]:
+    found = tree.find(train, test)
+    return len(found.train), len(found.test)
 
 
 @lru_cache(maxsize=8)
-def _examples(dataset: Own, changed: tuple[tuple[int, int], ...]) -> int:
-    return len(kind_of(dataset).read(dataset).train)
+def _examples(dataset: Own, changed: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    parts = kind_of(dataset).read(dataset)
+    return len(parts.train), len(parts.test)

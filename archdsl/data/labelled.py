@@ -86,9 +86,10 @@ def about(pictures: Pictures) -> dict[str, Any]:
     }
 
 
-def count(pictures: Pictures) -> int:
-    """The training pictures."""
-    return len(_parts(pictures)[0][0].names)
+def counts(pictures: Pictures) -> tuple[int, int]:
+    """The training and the test pictures."""
+    train, test = _parts(pictures)[0]
+    return len(train.names), len(test.names)
 
 
 def files(pictures: Pictures) -> list[tuple[str, Path]]:

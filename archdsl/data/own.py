@@ -29,20 +29,20 @@ class Kind:
     about: what there is to say before it is read: ``title``, ``train``, ``test``, ``counts`` by class and ``found``.
     files: those that it is read from, each by a name that says what it is for and not where it is.
     trees: those of pictures instead, of the training and the test part.
-    count: how many training examples there are, found without reading them; None where only reading tells.
+    counts: how many training and test examples there are, found without reading them; None where only reading tells.
     """
 
     read: Callable[[Any], DataParts]
     about: Callable[[Any], Mapping[str, Any]]
     files: Callable[[Any], Files] | None = None
     trees: Callable[[Any], Trees] | None = None
-    count: Callable[[Any], int] | None = None
+    counts: Callable[[Any], tuple[int, int]] | None = None
 
 
 KINDS: dict[type[Own], Kind] = {
     Folder: Kind(folder.read, folder.about, trees=Folder.trees),
-    Masks: Kind(masks.read, masks.about, pairs.files, count=pairs.count),
-    Pictures: Kind(labelled.read, labelled.about, labelled.files, count=labelled.count),
+    Masks: Kind(masks.read, masks.about, pairs.files, counts=pairs.counts),
+    Pictures: Kind(labelled.read, labelled.about, labelled.files, counts=labelled.counts),
     Table: Kind(table.read, table.about, table.files),
     Text: Kind(texts.read, texts.about, texts.files),
 }

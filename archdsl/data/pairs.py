@@ -61,9 +61,10 @@ def find(masks: Masks) -> Pairs:
     return Pairs(learned, tested, (*notes, said, *walk.notes()))
 
 
-def count(masks: Masks) -> int:
-    """The training pictures."""
-    return len(find(masks).train)
+def counts(masks: Masks) -> tuple[int, int]:
+    """The training and the test pictures."""
+    found = find(masks)
+    return len(found.train), len(found.test)
 
 
 def files(masks: Masks) -> list[tuple[str, Path]]:

@@ -223,6 +223,7 @@ def evaluated_on(results: Results) -> tuple[str, str]:
 
 
 STEP = "the differences are all equal: the interval is that of the step in which the metric is counted"
+NO_WIDTH = "the differences are all equal, so the interval has no width"
 
 
 def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
@@ -231,7 +232,7 @@ def undefined(results: Results) -> Iterable[tuple[str, list[str]]]:
     for arm in results.arms[1:]:
         for words in arm.comparison.why if arm.comparison is not None else ():
             if words == ALL_EQUAL and arm.verdict is not None and arm.verdict.low is not None:
-                words = STEP
+                words = STEP if results.resolution else NO_WIDTH
             if MISSING not in words:
                 found.setdefault(words, []).append(arm.name)
     return found.items()

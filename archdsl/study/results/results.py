@@ -178,9 +178,9 @@ def results(
     options = options or DecisionOptions()
     own = own_cells(arms, every)
     twins = compared_twins(arms, own)
-    scale = scale_of(metric, arms, every)
+    scale = scale_of(metric, arms, every, found)
     decisions, looks = _decided(own, twins, found, options, scale, claims)
-    scales = {name: scale_of(name, arms, every) for name in {metric, *(pair.metric for pair in claims)}}
+    scales = {name: scale_of(name, arms, every, found) for name in {metric, *(pair.metric for pair in claims)}}
     answered = claim_results(
         claims, [a.name for a in arms.arms], own, decisions, lambda c: found[c.key], options, scales, metric
     )
