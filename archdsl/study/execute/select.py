@@ -23,9 +23,10 @@ from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.execute.looks import STUDIES
 from archdsl.study.execute.margin import in_unit
 from archdsl.study.plan.arms import bases
-from archdsl.study.plan.factors import added, check_alone, own, present
+from archdsl.study.plan.factors import check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
 from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
+from archdsl.study.plan.replaced import into
 from archdsl.study.results.decide import DecisionOptions
 from archdsl.words.tasks import CLASSIFICATION
 
@@ -194,7 +195,7 @@ def _with_factors(study: StudyFile, options: SelectionOptions) -> StudyFile:
             f"--design {options.design} with both --without and --with", help="give the factors in a study file"
         )
     _, _, file = next(bases(study))
-    factors = [present(file, name) for name in options.without] + [added(text) for text in options.into]
+    factors = [present(file, name) for name in options.without] + [into(file, text) for text in options.into]
     for name in options.without:
         check_alone(name, (*study.factors, *own(file)))
     if len({f.name for f in (*study.factors, *factors)}) < len(study.factors) + len(factors):

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from archdsl.api import Spec, read, whole
-from archdsl.errors import ArchError, Diagnostic, Source, SpecError, suggest
+from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.expand.holes import Chooser, axes
 from archdsl.expand.holes import arms as every_arm
 from archdsl.expand.holes import count as arms_in_space
@@ -25,12 +24,13 @@ from archdsl.study.plan.levels import rank
 from archdsl.study.plan.match import Matched, match
 from archdsl.study.plan.naming import BASE, along, arm_name, distinct, labelled
 from archdsl.study.plan.place import put
+from archdsl.study.plan.replaced import changed, check_set, unlike
 from archdsl.study.plan.where import condition, words_of
+from archdsl.study.plan.wrong import Wrong, summed
 from archdsl.syntax import ast
 from archdsl.syntax.locate import stands_alone
 
 TOTALS = ("params", "macs", "flops", "layers", "depth", "activations")
-MOST_FINDINGS = 10
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -85,8 +85,7 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
         ArchError: factors that have no place, a design that does not fit, no arm left.
         SpecError: arms that are not valid networks; each finding once, with the first arm that has it.
     """
-    placed, factors, design = _outline(study)
-    baseline = _baseline(study, factors, design)
+    placed, factors, design, changes = _outline(study)
     check_size(len(design.arms))
     found, wrong, left_out = _built(study, placed, factors, design, runs)
     if wrong:
@@ -96,21 +95,26 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
     compares = not along(factors, is_grid(design.name) and not study.baseline) or any(
         f.numbers is None for f in factors
     )
-    first = next((n for n, arm in enumerate(found) if arm.picks == baseline), None if compares else 0)
+    usual = _baseline(study, factors, design)
+    first = next((n for n, arm in enumerate(found) if arm.picks == usual), None if compares else 0)
     if first is None:
-        raise ArchError("the arm that others are compared with is excluded by `where`",
-                        help="name another one by `baseline:`")  # fmt: skip
+        raise ArchError(
+            "the arm that others are compared with is excluded by `where`", help="name another one by `baseline:`"
+        )
     names = distinct([a.name for a in found], [a.choice for a in found], factors)
     found = tuple(replace(arm, name=name) for arm, name in zip(found, names, strict=True))
     ordered = _in_order(found[first], (*found[:first], *found[first + 1 :]), factors, design, compares)
     if len(ordered) * len(study.seeds) > Limits.RUNS:
-        raise ArchError(f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are "
-                        f"{len(ordered) * len(study.seeds):,} runs, more than {Limits.RUNS:,}",
-                        help="leave seeds or levels out, or raise ARCHDSL_MAX_RUNS")  # fmt: skip
+        many = (
+            f"{len(ordered):,} arms with {len(study.seeds):,} seeds each are {len(ordered) * len(study.seeds):,} runs"
+        )
+        raise ArchError(
+            f"{many}, more than {Limits.RUNS:,}", help="leave seeds or levels out, or raise ARCHDSL_MAX_RUNS"
+        )
     if study.match is not None:
         ordered = _matched(ordered, study.match)
-    return Arms(factors, design, ordered, left_out, (*study.notes, *_twins(ordered), *_notes(design)),
-                compares or not factors)  # fmt: skip
+    said = (*study.notes, *unlike(bases(study), found[first].spec.hash, changes), *_twins(ordered), *_notes(design))
+    return Arms(factors, design, ordered, left_out, said, compares or not factors)
 
 
 def _in_order(
@@ -144,15 +148,18 @@ def count_arms(study: StudyFile) -> int:
     return len(_outline(study)[2].arms)
 
 
-def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design]:
-    """The bases with the factors' holes in them, all factors, and the design."""
-    placed = [(name, source, _placed(study, file)) for name, source, file in bases(study)]
+def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design, list[str]]:
+    """The bases with the factors' holes in them, all factors, the design, and where the reference is not the base."""
+    given = list(bases(study))
+    files = [check_set(file, study.factors, study.set) for _, _, file in given]
+    changes = dict.fromkeys(changed(file, factor) for file in files for factor in study.factors)
+    placed = [(name, source, _placed(study, file)) for name, source, file in given]
     check_levels([f.name for f in study.factors], [(name, file) for name, _, file in placed])
     factors = (*study.factors, *(f for f in own(placed[0][2]) if all(f.name != g.name for g in study.factors)))
     if len(placed) > 1:
         factors = (Factor(BASE, tuple(name for name, _, _ in placed)), *factors)
     factors = with_labels(labelled(factors), study.labels)
-    return placed, factors, _design(study, factors)
+    return placed, factors, _design(study, factors), [change for change in changes if change]
 
 
 def bases(study: StudyFile) -> Iterator[tuple[str, Source, ast.File]]:
@@ -205,9 +212,6 @@ def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> 
             raise ArchError(f"`baseline`: factor `{name}` has no level `{level}`", help=suggest(level, levels))
         picks[names.index(name)] = levels.index(wanted)
     return tuple(picks)
-
-
-Wrong = list[tuple[str, SpecError]]
 
 
 def _built(
@@ -280,21 +284,10 @@ def _twins(arms: tuple[Arm, ...]) -> Iterator[str]:
     for arm in arms:
         key = arm.identity
         if key in seen:
-            yield (f"`{seen[key]}` and `{arm.name}` are the same experiment: its runs are shown for both, and compared "
-                   "once")  # fmt: skip
+            yield f"`{seen[key]}` and `{arm.name}` are the same experiment: its runs are shown for both, and compared once"
         seen.setdefault(key, arm.name)
 
 
 def _notes(design: Design) -> Iterator[str]:
     if design.aliases:
         yield f"resolution {design.resolution}; aliases: " + "; ".join(design.aliases)
-
-
-def summed(wrong: Wrong, right: int, what: str = "are not valid networks") -> SpecError:
-    """The findings of all wrong arms, each once, with the first arm that has it."""
-    seen: dict[Any, Diagnostic] = {}
-    for name, error in wrong:
-        for d in error.diagnostics:
-            whose = f"first in the arm `{name}`; {len(wrong):,} of {len(wrong) + right:,} arms {what}"
-            seen.setdefault((d.code, d.message, d.span), replace(d, notes=(*d.notes, whose)))
-    return SpecError(tuple(seen.values())[:MOST_FINDINGS])

@@ -18,9 +18,10 @@ from archdsl.runs.kept import of_place
 from archdsl.runs.run import identity, on_other_data
 from archdsl.settings.evaluation import EvaluationSettings, fold_evaluation
 from archdsl.settings.experiment import Experiment
-from archdsl.study.plan.arms import Arms, summed
+from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.fitted import images_of
 from archdsl.study.plan.naming import BASE
+from archdsl.study.plan.wrong import summed
 from archdsl.words.train.tuning import SHA_DIGITS, Init
 
 UNKNOWN = ""  # the fingerprint of a data set that is not on this machine

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from archdsl.errors import ArchError, Source, suggest
 from archdsl.expand.holes import axes
-from archdsl.expand.settings import hyphenated
 from archdsl.registry import find
 from archdsl.registry import names as every_name
-from archdsl.study.plan.factors import NAME, SPACE, TOGETHER, Factor, parts
-from archdsl.study.plan.levels import number
+from archdsl.study.plan.factors import Factor, parts
+from archdsl.study.plan.toggle import (
+    body_of,
+    forms,
+    hole_of,
+    is_network,
+    key_of,
+    keys_of,
+    network_nodes,
+    space_of,
+    toggled,
+)
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
+from archdsl.syntax.unparse import unparse
 from archdsl.syntax.walk import rebuild, walk
 
 HEAD = frozenset({"gap", "gmp", "flatten", "linear", "softmax", "global"})  # written at the end of many nets
@@ -30,9 +40,8 @@ def put(file: ast.File, factor: Factor) -> ast.File:
     """
     if any(axis.name == factor.name for axis in axes(file)):
         raise ArchError(f"the base has a hole named `{factor.name}` already", help="give the factor another name")
-    forms = _forms(factor)
-    if len(forms) > 1:
-        for form in forms:
+    if len(several := forms(factor)) > 1:
+        for form in several:
             file = _form(file, form)
         return file
     lets = {i.name for i in file.items if isinstance(i, ast.Let) and i.params is None}
@@ -40,110 +49,28 @@ def put(file: ast.File, factor: Factor) -> ast.File:
         return _in_let(file, factor)
     if factor.name == "net":
         return _whole_net(file, factor)
-    space, levels = _space(factor)
-    hole = _hole(factor.name, space, levels)
+    space, levels = space_of(factor)
+    hole = hole_of(factor.name, space, levels)
     if space == "net":
         return _in_net(file, factor, hole)
     return _in_statement(file, space, hole)
 
 
-def _forms(factor: Factor) -> list[Factor]:
-    """A factor whose levels have several forms (``bn & +bn``) as one factor for each, all of one name."""
-    split = [level.split(TOGETHER) for level in factor.levels]
-    count = max(map(len, split))
-    if any(len(parts) != count and parts != [""] for parts in split):
-        raise ArchError(
-            f"factor `{factor.name}`: its levels have different numbers of forms",
-            help=f"each level but `none` has {count}, joined by `{TOGETHER.strip()}`",
-        )
-    return [Factor(factor.name, tuple(p[n].strip() if len(p) == count else "" for p in split)) for n in range(count)]
-
-
 def _form(file: ast.File, form: Factor) -> ast.File:
     """One form: what is in the network exactly so becomes the hole."""
-    space, levels = _space(form)
-    hole = _hole(form.name, space, levels)
+    space, levels = space_of(form)
+    hole = hole_of(form.name, space, levels)
     first = hole.choices[0]
 
     def wanted(node: Any) -> bool:
         return type(node) is type(first) and node == first
 
-    if space != "net" or not any(wanted(n) for item in file.items if _is_network(item) for n in walk(item)):
+    if space != "net" or not any(wanted(n) for item in file.items if is_network(item) for n in walk(item)):
         raise ArchError(
             f"factor `{form.name}`: the base has no `{form.levels[0]}`",
             help="each form of its first level must occur in the network",
         )
     return _replaced(file, wanted, hole)
-
-
-# -- reading levels ---------------------------------------------------------------------------------------
-
-
-def _space(factor: Factor) -> tuple[str, tuple[str, ...]]:
-    """The statement that the levels belong to, and the levels without its keyword."""
-    spaces: dict[str, None] = {}
-    levels: list[str] = []
-    for level in factor.levels:
-        said = SPACE.match(level)
-        text = level[said.end() :] if said else level
-        levels.append(text)
-        if text:
-            spaces[said.group(1) if said else _guess(factor, text)] = None
-    prefix = factor.name.partition(".")[0]
-    if prefix in ast.SETTINGS and "." in factor.name:  # `train.epochs: [1, 3]` gives the word's arguments
-        word = factor.name.partition(".")[2]
-        if find(prefix, word) is None:
-            raise ArchError(f"factor `{factor.name}`: there is no {prefix} word `{word}`")
-        return prefix, tuple(_call(prefix, word, text) for text in levels)
-    if len(spaces) != 1:
-        raise ArchError(
-            f"factor `{factor.name}`: its levels belong to different statements ({', '.join(spaces)})",
-            help="a level is one of net, data or train; begin each with that word",
-        )
-    return next(iter(spaces)), tuple(levels)
-
-
-def _call(prefix: str, word: str, text: str) -> str:
-    """A word with an argument; the empty text is its absence, as is 0 of a word that says so."""
-    entry = find(prefix, word)
-    if not text or (number(text) == 0 and entry is not None and getattr(entry.make, "nothing_at_zero", False)):
-        return ""
-    return word if text == "on" else f"{word}({text})"
-
-
-def _guess(factor: Factor, text: str) -> str:
-    if text[0] in "+-":
-        return "net"
-    named = NAME.match(text)
-    known = [s for s in ("net", "data", "train") if named and find(s, named.group()) is not None]
-    if not known and named and find("evaluate", named.group()) is not None:
-        return "evaluate"  # last: its corruptions have the names of augmentations
-    if len(known) > 1:
-        raise ArchError(
-            f"factor `{factor.name}`: `{named.group() if named else text}` is a word of {' and of '.join(known)}",
-            help=f"write `{known[0]} {text}` or `{known[1]} {text}`",
-        )
-    return known[0] if known else "net"
-
-
-def _hole(name: str, space: str, levels: tuple[str, ...]) -> ast.Hole:
-    choices: list[ast.Expr | None] = []
-    for level in levels:
-        if not level:
-            choices.append(None)
-            continue
-        source = Source(f"factor {name}", f"{'net id' if space == 'net' else space} {level}")
-        body = _body(parse(source).items[0])
-        if space == "net":  # what is behind `id`, to which a modifier may belong
-            rest = body.items[1:] if isinstance(body, ast.Seq) else ()
-            body = rest[0] if len(rest) == 1 else ast.Seq(rest, body.span)
-        choices.append(body)
-    return ast.Hole(name, "alternatives", tuple(choices), next(c for c in choices if c is not None).span)
-
-
-def _body(item: ast.Item) -> ast.Expr:
-    assert isinstance(item, ast.Statement | ast.Let)
-    return item.body
 
 
 # -- placing ----------------------------------------------------------------------------------------------
@@ -154,14 +81,14 @@ def _in_let(file: ast.File, factor: Factor) -> ast.File:
     lets = {i.name: i for i in file.items if isinstance(i, ast.Let) and i.params is None}
     if name not in lets:
         raise ArchError(f"factor `{factor.name}`: the base has no `let {name}`", help=suggest(name, lets))
-    bodies = tuple(_body(parse(Source(f"factor {factor.name}", f"let x = {t}")).items[0]) for t in factor.levels if t)
+    bodies = tuple(body_of(parse(Source(f"factor {factor.name}", f"let x = {t}")).items[0]) for t in factor.levels if t)
     if len(bodies) < len(factor.levels):
         raise ArchError(f"factor `{factor.name}`: a `let` cannot be empty")
     return _swap(file, lets[name], ast.Hole(factor.name, "alternatives", bodies, bodies[0].span))
 
 
 def _whole_net(file: ast.File, factor: Factor) -> ast.File:
-    bodies = tuple(_body(parse(Source("factor net", f"net {t}")).items[0]) for t in factor.levels if t)
+    bodies = tuple(body_of(parse(Source("factor net", f"net {t}")).items[0]) for t in factor.levels if t)
     if len(bodies) < len(factor.levels):
         raise ArchError("factor `net`: a network cannot be empty")
     return _swap(file, _net(file), ast.Hole("net", "alternatives", bodies, bodies[0].span))
@@ -179,21 +106,15 @@ def _swap(file: ast.File, old: ast.Item, body: ast.Expr) -> ast.File:
     return replace(file, items=tuple(new if i is old else i for i in file.items))
 
 
-def _key(space: str, item: ast.Expr) -> str:
-    word = hyphenated(item)
-    entry = find(space, word.name) if isinstance(word, ast.Word) else None
-    return "" if entry is None else entry.slot or entry.name
-
-
 def _in_statement(file: ast.File, space: str, hole: ast.Hole) -> ast.File:
     """In place of the words that the levels would replace; else behind the others."""
-    keys = {_key(space, part) for choice in hole.choices for part in parts(choice)} - {""}
+    keys = keys_of(space, hole)
     old = next((i for i in file.items if isinstance(i, ast.Statement) and i.kind == space), None)
     if old is None:
         return replace(file, items=(*file.items, ast.Statement(space, hole, hole.span)))
     items: list[ast.Expr] = []
     for part in parts(old.body):
-        if _key(space, part) not in keys:
+        if key_of(space, part) not in keys:
             items.append(part)
         elif hole not in items:
             items.append(hole)
@@ -203,26 +124,42 @@ def _in_statement(file: ast.File, space: str, hole: ast.Hole) -> ast.File:
 
 
 def _in_net(file: ast.File, factor: Factor, hole: ast.Hole) -> ast.File:
-    toggled = [part for choice in hole.choices for part in parts(choice)]
-    modifiers = {p.name for p in toggled if isinstance(p, ast.Modifier)}
-    words = {p.name for p in toggled if isinstance(p, ast.Word)}
-    if modifiers and words:
-        raise ArchError(
-            f"factor `{factor.name}` mixes modifiers and layers",
-            help=f"write holes named `{factor.name}` into the base",
+    kind, names = toggled(factor, hole)
+    found = [n for n in network_nodes(file) if isinstance(n, kind) and n.name in names]
+    if found:
+        meant = _meant(factor, hole, found)
+        return _replaced(
+            file, lambda n: isinstance(n, kind) and n.name in names and (meant is None or n == meant), hole
         )
-    kind, names = (ast.Modifier, modifiers) if modifiers else (ast.Word, words)
-
-    def wanted(node: Any) -> bool:
-        return isinstance(node, kind) and node.name in names
-
-    if any(wanted(n) for item in file.items if _is_network(item) for n in walk(item)):
-        return _replaced(file, wanted, hole)
     net = _net(file)
     items = list(parts(net.body))
-    at = _behind_family(factor, items, modifiers) if modifiers else _before_head(items)
+    at = _behind_family(factor, items, names) if kind is ast.Modifier else _before_head(items)
     items.insert(at, hole)
     return _swap(file, net, ast.Seq(tuple(items), net.body.span))
+
+
+def _meant(factor: Factor, hole: ast.Hole, found: Sequence[Any]) -> Any:
+    """Which of several different places of one name a factor is about: those that have one of its levels; None: all of them.
+
+    Raises:
+        ArchError: nothing says which, or the arm without it would keep some.
+    """
+    texts = dict.fromkeys(map(unparse, found))
+    if len(texts) == 1 or any(len(parts(choice)) > 1 for choice in hole.choices):
+        return None
+    levels = [choice for choice in hole.choices if choice is not None and choice in found]
+    here = " and ".join(f"`{text}`" for text in texts)
+    remedy = "put holes there: {" + f"{factor.name}: {' | '.join(level or 'none' for level in factor.levels)}" + "}"
+    if len(levels) != 1:
+        raise ArchError(
+            f"factor `{factor.name}`: the base has {here}, and it does not say which of them it is about", help=remedy
+        )
+    if None in hole.choices:
+        rest = ", ".join(f"`{text}`" for text in texts if text != unparse(levels[0]))
+        raise ArchError(
+            f"factor `{factor.name}`: the arm without `{unparse(levels[0])}` would still have {rest}", help=remedy
+        )
+    return levels[0]
 
 
 def _replaced(file: ast.File, wanted: Callable[[Any], bool], hole: ast.Hole) -> ast.File:
@@ -239,12 +176,8 @@ def _replaced(file: ast.File, wanted: Callable[[Any], bool], hole: ast.Hole) -> 
             return ast.Seq(kept, new.span) if len(kept) != len(new.items) else new
         return new
 
-    done = (rebuild(item, change) if _is_network(item) else item for item in file.items)
+    done = (rebuild(item, change) if is_network(item) else item for item in file.items)
     return replace(file, items=tuple(done))
-
-
-def _is_network(item: ast.Item) -> bool:
-    return isinstance(item, ast.Let) or (isinstance(item, ast.Statement) and item.kind in ("net", "bare"))
 
 
 def _behind_family(factor: Factor, items: list[ast.Expr], modifiers: set[str]) -> int:

@@ -16,13 +16,14 @@ from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.expand.holes import Chooser
 from archdsl.expand.settings import hyphenated
 from archdsl.limits import Limits
-from archdsl.study.plan.arms import Arm, Arms, summed
+from archdsl.study.plan.arms import Arm, Arms
 from archdsl.study.plan.cells import Cell, cells
 from archdsl.study.plan.factors import Factor, parts
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.levels import number
 from archdsl.study.plan.place import put
 from archdsl.study.plan.tune import Tune
+from archdsl.study.plan.wrong import summed
 from archdsl.syntax import ast
 from archdsl.syntax.unparse import unparse
 from archdsl.words.train.tuning import Init
