@@ -51,6 +51,22 @@ def test_a_layer_and_its_gate_by_onednn(layer: nn.Module, gate: nn.Module | None
     assert form(broken).isnan().any()
 
 
+@needs_onednn
+@torch.no_grad()
+def test_weights_are_packed_for_several_rows_though_the_first_batch_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    pack = torch.ops.mkldnn._reorder_linear_weight
+    monkeypatch.setattr(
+        torch.ops.mkldnn, "_reorder_linear_weight", lambda weight, n: rows.append(n) or pack(weight, n), raising=False
+    )
+    form = packed(nn.Linear(9, 8))
+    assert form is not None
+    for n in (1, 5):
+        x = torch.randn(n, 9)
+        torch.testing.assert_close(form(x), form.layer(x), rtol=1e-5, atol=1e-5)
+    assert rows == [2]
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("layer", [nn.Conv2d(6, 8, 3), nn.Linear(9, 8)], ids=repr)
 def test_a_build_of_torch_that_lacks_the_operator(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
