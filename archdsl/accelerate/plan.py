@@ -29,7 +29,7 @@ MOST_STEPS, ENOUGH = 12, 0.1  # of short steps up to so many are measured, or so
 ROUNDS = 2  # there and back, so that what slows the machine for a while slows no candidate alone
 WORTH = 10  # a run must be this many times longer than the probe
 FEWER = (1, 4, 16)  # threads that are tried besides all: small layers have no work for more
-CLOSE = 1.2  # forms that are slower than the fastest by less are measured again
+CLOSE = 1.2, 1.1, 1.05  # forms that are slower than the fastest by less are measured again, each time fewer of them
 MARGIN = 1.03  # what bf16 must gain over fp32 to be taken
 BUSY = 0.1  # of a probe's time; who waits longer for a core has measured other work
 
@@ -210,23 +210,37 @@ def _probed(
     works = _least(model, shape, plans, device, most)
     if len(works) < 2 or plans[0] not in works:
         return plans[1], _words(plans[1])
-    handicap = {"fp32": 1.0, "bf16": MARGIN}
-    worth = {p: works[p] * handicap[p.precision] for p in plans[1:] if p in works}
-    close = [p for p in worth if worth[p] < CLOSE * min(worth.values())]
-    if len(close) > 1:  # a machine that does other work, too, differs by as much from round to round
-        again = _least(model, shape, close, device, most)
-        works |= {p: min(seconds, works[p]) for p, seconds in again.items()}
-    choice = min(close, key=lambda p: works[p] * handicap[p.precision])
+    choice = _fastest(model, shape, [p for p in plans[1:] if p in works], device, most, works)
     if choice.native and (names := layers_by_torch(model, shape, choice.precision == "bf16", choice.threads)):
         mixed = replace(choice, by_torch=names)
         works |= _least(model, shape, (choice, mixed), device, most)
-        choice = min((choice, mixed), key=lambda p: works.get(p, math.inf))
+        choice = _fastest(model, shape, [p for p in (choice, mixed) if p in works], device, most, works)
     threads = f", {choice.threads} thread{'s' * (choice.threads > 1)}" if choice.threads != plans[0].threads else ""
     words = f"{_words(choice)}{threads}: {works[plans[0]] / works[choice]:.1f}× plain fp32"
     if waited() - delay > BUSY * plans[0].threads * (time.perf_counter() - begun):
         return choice, f"{words} (other work had the cores meanwhile, so this is measured again next time)"
     remember(name, {"plan": choice.record(), "words": words})
     return choice, words
+
+
+def _fastest(
+    model: nn.Module, shape: Shape, plans: Sequence[Plan], device: torch.device, most: int, works: dict[Plan, float]
+) -> Plan:
+    """The fastest of plans by their seconds ``works``, which are brought up to date. Those that are close are measured again, as
+    a machine differs by as much from round to round.
+    """
+
+    def worth(plan: Plan) -> float:
+        return works[plan] * (MARGIN if plan.precision == "bf16" else 1.0)
+
+    for ratio in CLOSE:
+        least = min(map(worth, plans))
+        plans = [p for p in plans if worth(p) <= ratio * least]
+        if len(plans) < 2:
+            break
+        for plan, seconds in _least(model, shape, plans, device, most).items():
+            works[plan] = min(seconds, works[plan])
+    return min(plans, key=worth)
 
 
 def _least(model: nn.Module, shape: Shape, plans: Sequence[Plan], device: torch.device, most: int) -> dict[Plan, float]:

@@ -88,6 +88,25 @@ def test_the_fastest_is_taken_and_remembered(net: nn.Module, monkeypatch: pytest
     assert "measured before" in words
 
 
+def test_forms_that_are_close_are_measured_until_they_differ(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was slow at first by chance is taken all the same."""
+    monkeypatch.setattr(plans, "has_bf16", lambda: True)
+    turns = {"fp32": 0, "bf16": 0}
+
+    def seconds(m: nn.Module, s: object, plan: Plan, d: object, *n: int) -> float:
+        if not plan.fused:
+            return 4.0
+        if plan.threads != torch.get_num_threads():
+            return 2.0
+        turns[plan.precision] += 1
+        return 1.0 if plan.precision == "bf16" else 1.06 if turns["fp32"] <= 6 else 0.98
+
+    monkeypatch.setattr(plans, "_seconds", seconds)
+    monkeypatch.setattr(plans, "has_parts", lambda model: False)
+    assert choose(net, BATCH, LONG, CPU)[0].precision == "fp32"
+    assert turns["fp32"] == turns["bf16"] == 2 * (1 + len(plans.CLOSE))
+
+
 def test_what_was_measured_beside_other_work_is_not_remembered(
     net: nn.Module, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
