@@ -10,7 +10,7 @@ from archdsl.errors import ArchError
 from archdsl.limits import Limits
 from archdsl.report.numbers import short
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(rf"({NUMBER})(%?)", re.ASCII)
 _RANGE = re.compile(
     rf"(?:(log|lin)\s*\(\s*)?({NUMBER})(%?)\s*\.\.\s*({NUMBER})(%?)(?:\s*,\s*(\d{{1,9}})\s*\))?", re.ASCII
