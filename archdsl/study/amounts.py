@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import of_percent
 
 ALPHA = 0.05  # the probability of any wrong decision in a study
 MAX_SEEDS = 20  # of a sequential design: decides effects of about one standard deviation in a family of eight
@@ -29,7 +30,9 @@ class Budget:
 def _number(text: str) -> float:
     """A number with an optional per cent sign or `points`, which divide it by 100; 0 for another text."""
     found = _AMOUNT.fullmatch(text.strip())
-    return float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+    if found is None:
+        return 0.0
+    return of_percent(found.group(1)) if found.group(2) else float(found.group(1))
 
 
 def amount(text: str, option: str = "--same") -> float:
