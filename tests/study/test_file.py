@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_a_remedy_in_a_file_is_written_as_in_a_file(key: str) -> None:
 )
 def test_a_number_of_the_language_is_a_number_of_a_study(text: str) -> None:
     """YAML reads `1e-3` as a text, the language as a number."""
-    value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+    value = float(Decimal(text.rstrip("%")).scaleb(-2 if text.endswith("%") else 0))
     assume(value < 1)
     study = study_of(f"base: x\nsame: {text}\nalpha: {text}\n")
     assert (amount(study.same), study.alpha) == (value, value)
