@@ -8,6 +8,7 @@ from archdsl.errors import InternalError, Span, SpecError, fail, suggest
 from archdsl.expand.env import Closure, Env, arguments, complete
 from archdsl.ir.symbol import FUNCTIONS, NUM_CLASSES, OWN, QUOTIENT, ArithmeticMisfit, Symbol, apply
 from archdsl.limits import Limits
+from archdsl.report.numbers import of_percent
 from archdsl.syntax import ast
 
 CALLABLE = {
@@ -101,11 +102,9 @@ def _signed(expr: ast.Modifier, env: Env, rounded: bool) -> Any:
 
 def number(text: str, expr: ast.Expr) -> int | float:
     """The number of a numeral: integer, float, or percentage as a fraction of 1."""
-    if text.endswith("%"):
-        return float(text[:-1]) / 100
     if text.isdigit():
         return int(text)
-    result = float(text)
+    result = of_percent(text[:-1]) if text.endswith("%") else float(text)
     if result == float("inf"):
         raise fail("A208", f"{text} is too large for a number", expr.span)
     return result

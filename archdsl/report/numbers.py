@@ -4,10 +4,11 @@ import math
 
 from archdsl.report.table import Cell, Column
 
-__all__ = ["compact", "exact", "percent", "short", "show", "size"]
+__all__ = ["compact", "exact", "of_percent", "percent", "short", "show", "size"]
 
 MINUS = "−"
 _DIGITS = 4  # significant ones, of a compact number
+_EXPONENT = 9  # letters of an exponent that is read
 
 
 def exact(value: int) -> str:
@@ -42,6 +43,16 @@ def size(value: int) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share in percent: `93.4 %`."""
     return f"{share * 100:.{digits}f} %"
+
+
+def of_percent(text: str) -> float:
+    """The fraction that so many per cent are: `99.99` is the number 0.9999, and not one hundredth of the number 99.99, which is
+    rounded twice.
+    """
+    digits, _, power = text.strip().lower().partition("e")
+    if len(power) > _EXPONENT:  # beyond any number
+        return float(text)
+    return float(f"{digits}e{int(power or 0) - 2}")
 
 
 def short(value: float) -> str:

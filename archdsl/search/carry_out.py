@@ -112,7 +112,8 @@ class Search:
 
     def label(self, job: Job) -> str:
         """What people call a job."""
-        epochs = f", {self.order.rungs[job.rung]} epochs" if len(self.order.rungs) > 1 else ""
+        count = self.order.rungs[job.rung]
+        epochs = f", {count} epoch{'s' if count != 1 else ''}" if len(self.order.rungs) > 1 else ""
         return f"#{job.candidate} {self.candidates.every[job.candidate].label}{epochs}"
 
     def _ended(self, result: RunResult) -> None:

@@ -16,7 +16,7 @@ from archdsl.search.options import FOLLOW_UP, SearchOptions, begun, keep, record
 from archdsl.search.plan import search_of
 from archdsl.search.results import SearchResults, results_of
 from archdsl.search.winners import chosen, study_of
-from archdsl.study.amounts import Budget
+from archdsl.study.amounts import MAX_SEEDS, Budget
 from archdsl.study.execute.execution import Execution, ExecutionOptions
 from archdsl.study.execute.execution import results_of as compared
 from archdsl.study.execute.messages import RunOptions
@@ -36,6 +36,7 @@ class HowToSearch:
 
     Args:
         winners: candidates that are compared on fresh seeds.
+        max_seeds: fresh seeds after which a winner stays open.
     """
 
     budget: Budget
@@ -48,6 +49,7 @@ class HowToSearch:
     address: str | None = None
     retry: int = 1
     data_root: Path | None = None
+    max_seeds: int = MAX_SEEDS
 
 
 class SearchExecution:
@@ -131,17 +133,16 @@ class SearchExecution:
             EnvError: workers do not start.
         """
         metric = self._metric()
-        study = study_of(self.options, self.search, winners, metric, self.how.precision, self.left)
+        how = self.how
+        study = study_of(self.options, self.search, winners, metric, how.precision, self.left, how.max_seeds)
         if len(study.base) < 2:
             return None
         for name, text in study.base:
             write_whole(self.folder / f"{name}.arch", text.encode())
-        arms, every = planned(study, self.how.runs, self.how.data_root)
-        runner = StudyRunner(arms, every, self.how.runs)
-        how = ExecutionOptions(
-            self.how.device, self.how.data_root, self.how.jobs, self.how.engine, self.how.address, self.how.retry
-        )
-        execution = Execution(study, runner, how)
+        arms, every = planned(study, how.runs, how.data_root)
+        runner = StudyRunner(arms, every, how.runs)
+        options = ExecutionOptions(how.device, how.data_root, how.jobs, how.engine, how.address, how.retry)
+        execution = Execution(study, runner, options)
         began = time.monotonic()
         if execution.needed and self.left is not None and self.left <= 0:
             self.notes.append("the budget left no time for the comparison on fresh seeds; a larger one carries it out")

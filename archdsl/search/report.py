@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Space
 from archdsl.report import Column, Table
+from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
 from archdsl.search.results import Row, SearchResults, winner
 from archdsl.search.winners import BASE, name_of
@@ -26,6 +27,7 @@ def winners_table(results: SearchResults) -> Table:
     columns = [
         Column("arm"),
         Column("seed of the search", kind, key=f"searched_{objective.name}", digits=digits),
+        Column("epochs", "int", key="searched_epochs"),
         Column("fresh seeds", kind, key=f"fresh_{objective.name}", digits=digits),
     ]
     test = metric_of(judged.metric) if judged is not None else None
@@ -37,14 +39,14 @@ def winners_table(results: SearchResults) -> Table:
             Column("verdict"),
         ]
     columns += [Column("params", "compact"), Column("holes", key="holes")]
-    searched = {row.candidate.number: row.value for row in results.rows}
+    searched = {row.candidate.number: (row.value, row.epochs) for row in results.rows}
     rows: list[tuple[Any, ...]] = []
     named = [(BASE, results.search.candidates.every[0])] if results.search.candidates.has_base else []
     named += [(name_of(c), c) for c in results.winners]
     for name, candidate in named:
         arm = next((a for a in judged.arms if a.name == name), None) if judged is not None else None
         fresh = list(arm.more.get(objective.name, {}).values()) if arm is not None else []
-        row: list[Any] = [name, searched.get(candidate.number), fmean(fresh) if fresh else None]
+        row: list[Any] = [name, *searched.get(candidate.number, (None, None)), fmean(fresh) if fresh else None]
         if test is not None:
             values = list(arm.values.values()) if arm is not None else []
             verdict = (
@@ -78,6 +80,29 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
     left = len(results.rows) - len(shown)
     notes = (f"{left:,} more candidates: --rows candidates --format csv has them all",) if left else ()
     return Table(columns, tuple(_candidate(row, names) for row in shown), title="Candidates", notes=notes)
+
+
+def first_table(search: Search, most: int = SHOWN) -> Table:
+    """The first candidates of a search, which it draws before it waits for a result."""
+    every = search.candidates.every
+    names = list(dict.fromkeys(name for c in every[:most] for name in c.shown))
+    columns = (
+        Column("#", "int", key="number"),
+        Column("params", "compact"),
+        Column("MACs", "compact", key="macs"),
+        *(Column(name, key=f"hole {name}") for name in names),
+    )
+    rows = tuple(
+        (c.number, c.totals["params"], c.totals["macs"], *(c.shown.get(name) for name in names)) for c in every[:most]
+    )
+    order, many = search.order, f"{len(every):,} candidate{'s' if len(every) != 1 else ''}"
+    if order.exhausted:
+        about = f"{many}; the space has no other one"
+    elif order.most is not None and order.candidates >= order.most:
+        about = f"{many}; the budget has no other one"
+    else:
+        about = f"{many} drawn so far; which come next depends on results"
+    return Table(columns, rows, title="First candidates", notes=(about,))
 
 
 def _candidate(row: Row, names: list[str]) -> tuple[Any, ...]:

@@ -35,12 +35,14 @@ def study_of(
     metric: str,
     precision: str,
     seconds: float | None,
+    most: int = MAX_SEEDS,
 ) -> StudyFile:
     """The study that compares them on fresh seeds, by test images.
 
     Args:
         metric: of the task, of test images.
         seconds: wall time that is left; None: no limit.
+        most: seeds after which an arm stays open.
     """
     arms, base = search.candidates.arms, search.candidates
     named: list[tuple[str, str]] = []
@@ -51,7 +53,7 @@ def study_of(
         name=f"{options.name}-winners",
         title=f"{options.name}: the best of {len(search.candidates.every):,} arms on fresh seeds",
         base=tuple(named),
-        seeds=tuple(range(FRESH, FRESH + MAX_SEEDS)),
+        seeds=tuple(range(FRESH, FRESH + most)),
         metric=metric,
         stated=True,
         more=(options.objective,),

@@ -18,7 +18,7 @@ from archdsl.settings.no_effect import settings_effects
 from archdsl.settings.schedule import check as check_schedule
 from archdsl.settings.task_checks import task_findings
 from archdsl.words.data.base import Augmentation, Corruption
-from archdsl.words.data.parts import Subset, Valid
+from archdsl.words.data.parts import Subset, Valid, amount_text
 from archdsl.words.data.values import Dataset
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def count_findings(
     aside = valid.count(left) if valid is not None else 0
     if valid is not None and not 0 < aside < left:
         yield Finding(
-            f"valid({valid.amount}) sets {aside} of {left} training {what} aside",
+            f"valid({amount_text(valid.amount)}) sets {aside} of {left} training {what} aside",
             f"at least one {what.removesuffix('s')} must be set aside, and one left to train on",
             "valid",
         )

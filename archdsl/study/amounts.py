@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import of_percent
 
 ALPHA = 0.05  # the probability of any wrong decision in a study
 MAX_SEEDS = 20  # of a sequential design: decides effects of about one standard deviation in a family of eight
 Failures = Literal["chance", "exclude"]
 FAILURES: tuple[Failures, ...] = ("chance", "exclude")
-_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(%|points?)?")
-_BUDGET = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(runs?|s|sec|m|min|h|hours?|d|days?)")
+_NUMBER = r"((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+_AMOUNT = re.compile(rf"{_NUMBER}\s*(%|points?)?")
+_BUDGET = re.compile(rf"{_NUMBER}\s*(runs?|s|sec|m|min|h|hours?|d|days?)")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -28,11 +30,16 @@ class Budget:
 def _number(text: str) -> float:
     """A number with an optional per cent sign or `points`, which divide it by 100; 0 for another text."""
     found = _AMOUNT.fullmatch(text.strip())
-    return float(found.group(1)) / (100 if found.group(2) else 1) if found else 0.0
+    if found is None:
+        return 0.0
+    return of_percent(found.group(1)) if found.group(2) else float(found.group(1))
 
 
 def amount(text: str, option: str = "--same") -> float:
     """A difference as it is written: ``1%`` and ``1 point`` of an accuracy are 0.01, ``0.02`` is 0.02 of the metric's unit.
+
+    Args:
+        option: where it was written, as messages name it: ``--same``, or ``same:`` of a study file.
 
     Raises:
         ArchError: no such amount.
@@ -52,7 +59,7 @@ def in_percent(text: str) -> bool:
 
 
 def fraction(text: str, option: str = "--alpha") -> float:
-    """A probability between 0 and 1, exclusive: ``5%`` or ``0.05``.
+    """A probability between 0 and 1, exclusive: ``5%`` or ``0.05``; ``option`` as of ``amount``.
 
     Raises:
         ArchError: no such probability.
@@ -63,8 +70,8 @@ def fraction(text: str, option: str = "--alpha") -> float:
     return value
 
 
-def budget(text: str) -> Budget:
-    """What a study may spend: ``2h``, ``30min``, ``90s`` of wall time, or ``200runs``.
+def budget(text: str, option: str = "--budget") -> Budget:
+    """What a study may spend: ``2h``, ``30min``, ``90s`` of wall time, or ``200runs``; ``option`` as of ``amount``.
 
     Raises:
         ArchError: no such budget.
@@ -72,5 +79,5 @@ def budget(text: str) -> Budget:
     found = _BUDGET.fullmatch(text.strip())
     value, kind = (float(found[1]), found[2]) if found else (0.0, "")
     if not 0 < value < 1e9 or (kind.startswith("run") and value != int(value)):
-        raise ArchError(f"`--budget {text}` is not a budget", help="for example --budget 2h, 30min or 200runs")
+        raise ArchError(f"`{option} {text}` is not a budget", help=f"for example {option} 2h, 30min or 200runs")
     return Budget(int(value)) if kind.startswith("run") else Budget(seconds=value * _SECONDS[kind[0]])

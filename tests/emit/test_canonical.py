@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import archdsl
-from archdsl.api import load
+from archdsl.api import experiment_of, load
 from archdsl.cli.commands.show import _graph
+from archdsl.cli.support.filters import _number
 from archdsl.errors import Source
 from archdsl.files import specs
+from archdsl.study.amounts import fraction as fraction_of
+from archdsl.study.plan.levels import number
+from archdsl.words.data.parts import amount_text
 
 HEAD = "input 3x16x16\nclasses 10\n"
 BASE = HEAD + "net conv(8) bn relu vgg[8x2, 16x2] +res +bn drop(0.3) gap linear(10)\ntrain adam(1e-3) epochs(3)"
@@ -80,6 +87,22 @@ def test_augmentations_are_a_sequence_and_settings_are_not() -> None:
     one = "conv(8)\ndata fashion-mini valid(10%) flip crop(4)"
     assert load(one).hash == load(one.replace("fashion-mini valid(10%)", "valid(0.1) fashion-mini")).hash
     assert load(one).hash != load(one.replace("flip crop(4)", "crop(4) flip")).hash
+
+
+@given(st.integers(1, 9999), st.integers(0, 4))
+def test_a_percentage_is_the_fraction_that_it_names(digits: int, places: int) -> None:
+    """99.99 % is the number 0.9999, wherever it is written, and is said as it is written."""
+    percent = Decimal(digits).scaleb(-places)
+    assume(percent < 100)
+    text, fraction = f"{percent:f}%", f"{percent / 100:f}"
+    one = "net conv(8) gap linear(10)\ndata fashion-mini valid({})"
+    found = [load(one.format(value)) for value in (text, fraction)]
+    assert found[0].hash == found[1].hash
+    experiment = experiment_of(found[0], checked=False)
+    assert experiment.data.valid is not None
+    amount = experiment.data.valid.amount
+    assert amount == number(text) == fraction_of(text) == _number(text) == float(fraction)
+    assert amount_text(amount) == f"{percent.normalize():f}%"
 
 
 def test_the_hash_is_the_same_in_every_process() -> None:

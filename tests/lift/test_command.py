@@ -99,6 +99,27 @@ def test_wrong_shapes(shape: str, cli: Cli) -> None:
     assert main(["import", "timm-blocks:ds_r1_k3_s1_c16", f"--input={shape}"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ("12 ids(20)", "is a sequence of ids, and import takes images and vectors alone"),
+        ("5x6", "is a sequence of tokens, and import takes images and vectors alone"),
+        ("nonsense", "is not a shape"),
+        ("2x3x4x5", "is not a shape"),
+        ("3x0x32", "is not a shape"),
+        ("3x32x9999999", "is too large: a size is at most 1,000,000"),
+        ("99999999999", "is too large: a size is at most 1,000,000"),
+    ],
+)
+def test_a_wrong_shape_is_named_for_what_it_is(shape: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from archdsl.cli.main import main
+
+    assert main(["import", "timm-blocks:ds_r1_k3_s1_c16", f"--input={shape}"]) == 2
+    said = capsys.readouterr().err
+    assert f"`--input {shape}` {message}" in said
+    assert "--input 3x224x224" in said
+
+
 def test_a_missing_file(cli: Cli) -> None:
     from archdsl.cli.main import main
 

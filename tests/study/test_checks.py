@@ -225,3 +225,40 @@ def test_old_names_of_metrics_are_read_with_a_note(place: Path, capsys: pytest.C
     for old in ("accuracy", "loss"):
         assert main(["ablate", "tiny.arch", "--metric", old, "--dry-run"]) == 0
         assert f"the metric `{old}` is that of training, and is called `train_{old}` now" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("base: net conv(8) relu gap linear(10)\nfactors: {w: [1,2]}\n", ["2:15", "2:17"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors:\n  w:\n  - '1'\n  - relu 1 1\n", ["4:6", "5:10", "5:12"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors: {w: [conv(12) bad, conv(12)]}\n", ["2:24"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors: {v: [relu, bad], w: [train bad, none]}\n", ["2:37", "2:21"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors: {net: [conv(8) gap linear(10), bad gap]}\n", ["2:41"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors: {train.sgd: [0.1, train]}\n", ["2:28"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors: {v: [relu, id], w: [+bad, none]}\n", ["2:26"]),
+        ("base: net conv(8) relu gap linear(10)\nfactors: {w: 1..2}\n", ["2:14", "2:14"]),
+        ("base: net conv(8) relu gap linear(10)\npresets:\n  more: {factors: {w: [1, relu]}}\n", ["3:24"]),
+    ],
+)
+def test_a_level_is_shown_where_the_file_has_it(text: str, places: list[str]) -> None:
+    """And not where the same text stands before, such as the `1` of `linear(10)`."""
+    found = study_findings(text + "data: fashion-mini\n", Path("s.yaml"))
+    assert [str(d.span).removeprefix("s.yaml:") for d in found if d.severity == "error"] == places
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("set: {train.sgd: 0.1, nonsense: 1e-2}", "s.yaml:5:23 `set: {nonsense: 1e-2}` sets nothing"),
+        ("factors: {a: relu}\ndesign: half", "s.yaml:6:1 there is no design `half`"),
+        ("factors: {a: relu}\nlabels: {b: c}", "s.yaml:6:1 `labels`: `b` is of no factor of the study"),
+        ("metric: test_loss\nsame: 1%", "s.yaml:6:7 `same: 1%` is a difference of fractions"),
+    ],
+)
+def test_a_complaint_of_a_file_names_its_key(text: str, said: str) -> None:
+    base = (
+        "base: |\n  net conv(4, s=4) relu gap linear(10)\n  data fashion-mini subset(64)\n  train sgd(0.05) epochs(2)\n"
+    )
+    found = study_findings(base + text + "\n", Path("s.yaml"))
+    assert f"{found[0].span} {found[0].message}".startswith(said)

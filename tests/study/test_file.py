@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, EnvError
+from archdsl.study.amounts import Budget, amount, budget
 from archdsl.study.execute.select import SelectionOptions, select, standalone
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import MOST_BYTES, read_study, study_of
+from archdsl.study.plan.levels import number
+from archdsl.study.plan.where import condition
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "specs" / "studies").glob("*.yaml"))
@@ -58,7 +62,16 @@ def test_texts_stay_what_was_written() -> None:
         ("base: x\nmetrics: []", "`metrics` names none"),
         ("base: x\nmetrics: [test_ece, ece(test)]", "named twice"),
         ("base: x\nmetric: gap\nmetrics: [gap]", "are one setting"),
-        ("base: x\ntime_limit: soon", "number of seconds"),
+        ("base: x\ntime_limit: soon", "`time_limit` is a number of seconds"),
+        ("base: x\nmax_seeds: 1", "`max_seeds` is a number of seeds from 2"),
+        ("base: x\nalpha: 2", "<study>:2:8: `alpha: 2` is not between 0 and 1"),
+        ("base: x\nsame: wide", "<study>:2:7: `same: wide` is not a difference"),
+        ("base: x\nbudget: 1week", "<study>:2:9: `budget: 1week` is not a budget"),
+        ("base: x\nmetric: test_loss\nsame: 1%", "<study>:3:7: `same: 1%` is a difference of fractions"),
+        (
+            "base: x\nfactors:\n  k: [conv(8, k=3), conv(8, k=5)]",
+            "<study>:3:3: factor `k`: `conv(8` has an open bracket",
+        ),
         ("base: &a x\nwhere: *a", "aliases (`*name`) are not"),
         ("base: [", "<study>:1"),
         ("base: x\n\tseeds: 3", "<study>:2"),
@@ -76,6 +89,39 @@ def test_what_is_no_study(text: str, words: str) -> None:
         study_of(text)
     assert words in str(error.value) or ("nest" in words and "<study>" in str(error.value))
     assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize("key", ["alpha: 2", "same: wide", "budget: 1week", "metric: test_loss\nsame: 1%"])
+def test_a_remedy_in_a_file_is_written_as_in_a_file(key: str) -> None:
+    with pytest.raises(ArchError) as error:
+        study_of(f"base: x\n{key}\n")
+    name = key.split("\n")[-1].split(":")[0]
+    assert f"{name}: " in error.value.help
+    assert "--" not in f"{error.value}{error.value.help}"
+
+
+@given(
+    st.floats(1e-9, 1, exclude_max=True).flatmap(
+        lambda x: st.sampled_from([f"{x:e}", f"{x:.3e}", f"{x:.2E}", f"{x:f}1", f"{100 * x:e}%"])
+    )
+)
+def test_a_number_of_the_language_is_a_number_of_a_study(text: str) -> None:
+    """YAML reads `1e-3` as a text, the language as a number."""
+    value = float(Decimal(text.rstrip("%")).scaleb(-2 if text.endswith("%") else 0))
+    assume(value < 1)
+    study = study_of(f"base: x\nsame: {text}\nalpha: {text}\n")
+    assert (amount(study.same), study.alpha) == (value, value)
+    assert number(text) == value
+    assert budget(f"{text.rstrip('%')}h") == Budget(seconds=float(text.rstrip("%")) * 3600)
+
+
+def test_exponents_in_the_other_keys() -> None:
+    study = study_of("base: x\nbudget: 2e2runs\ntime_limit: 1e3\nfactors: {train.wd: [1E-4, 1e-3, 1e-2]}\n")
+    assert budget(study.budget) == Budget(runs=200)
+    assert study.time_limit == 1000
+    assert study.factors[0].is_axis
+    for bound in ("1e4", "1E+4", "1.0e4"):
+        assert condition(f"params < {bound}", ("params",))({"params": 9_999}, {}, frozenset())
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

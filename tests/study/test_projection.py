@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from archdsl.study.results.projection import pairs_to_decide, projected
-from archdsl.study.stats.verdicts import Verdict, verdicts
+import pytest
+
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
+from archdsl.study.plan.claimed import claimed_pairs
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found
+from archdsl.study.report.claim_text import sentences
+from archdsl.study.report.notes import outcome
+from archdsl.study.report.sections.answers import answers
+from archdsl.study.report.verdict import verdict
+from archdsl.study.results.decide import DecisionOptions
+from archdsl.study.results.projection import pairs_to_decide, projected, seeds_to_decide
+from archdsl.study.results.results import results
+from archdsl.study.stats import power
+from archdsl.study.stats.verdicts import Verdict, fixed_verdicts, verdicts
 
 ALPHA = 0.05
 
@@ -51,3 +65,29 @@ def test_a_projection_comes_true() -> None:
 def test_an_arm_may_end_within_the_margin_before() -> None:
     known = family(0.05, 20.0)
     assert of(known, same=0.7)["arm 0"] < (of(known).get("arm 0") or 10_001)
+
+
+def test_of_a_fixed_design_it_is_the_number_for_a_power_of_80_percent() -> None:
+    known = fixed_verdicts({"arm": [0.4, -0.2, 0.3, -0.1, 0.35, 0.0]}, alpha=ALPHA)
+    n = seeds_to_decide(known, DecisionOptions(), 1)["arm"]
+    evidence = known["arm"].evidence
+    effect = evidence.delta / (evidence.sd or 0.0)
+    assert power(n - 1, effect) < 0.8 <= power(n, effect)
+
+
+@pytest.mark.parametrize(("design", "chance"), [("seeds: 6", " with a power of 80 %"), ("max_seeds: 6", "")])
+def test_the_text_says_that_power(design: str, chance: str) -> None:
+    text = f"base: 'net conv(4) {{norm: bn | }} gap linear(10)'\ndata: fashion-mini\n{design}\n"
+    study = study_of(text + "claims: [-norm better than base]\n")
+    arms = arms_of(study)
+    every = cells(arms, study.seeds)
+    values = {0: [0.5] * 6, 1: [0.54, 0.48, 0.53, 0.49, 0.535, 0.5]}
+    found = {c.key: Found("finished", {"test_accuracy": values[c.arm][c.seed]}, {}, None, "") for c in every}
+    options = DecisionOptions(sequential=study.sequential)
+    pairs = claimed_pairs(study, arms)
+    seen = results("t", "test_accuracy", arms, study.seeds, every, found, options=options, claims=pairs)
+    needed = seen.needed["−norm"]
+    assert f"about {needed} seeds would decide it{chance} if the difference stays as it is" in "".join(outcome(seen))
+    assert f"takes about {needed} seeds{chance}." in verdict(seen)
+    assert f"about {needed} would decide it{chance}<" in "".join(answers(seen))
+    assert next(iter(sentences(seen))).endswith(f"{needed - 6} more seeds would decide it{chance}")

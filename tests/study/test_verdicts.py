@@ -89,7 +89,7 @@ def test_amounts(text: str, value: float) -> None:
     assert amount(text) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1%", "1e9%", "much", "nan", "1 %%", "½"])
+@pytest.mark.parametrize("text", ["", "0", "-1%", "1e12%", "1e", "much", "nan", "1 %%", "½"])
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(ArchError, match="is not a difference"):
         amount(text)
@@ -113,7 +113,7 @@ def test_budgets(text: str, found: Budget) -> None:
     assert budget(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "0h", "2", "1.5runs", "h", "2 weeks", "-1h", "1e3s"])
+@pytest.mark.parametrize("text", ["", "0h", "2", "1.5runs", "h", "2 weeks", "-1h", "1e10s"])
 def test_what_is_no_budget(text: str) -> None:
     with pytest.raises(ArchError, match="is not a budget"):
         budget(text)

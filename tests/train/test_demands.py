@@ -53,7 +53,7 @@ REFUSED = [
     (NET, "data fashion-mini subset(90000)", TRAIN, "subset(90000) asks for more than the 8000"),
     (NET, "data fashion-mini valid(8000)", TRAIN, "valid(8000) sets 8000 of 8000"),
     (NET, f"{DATA} valid(64)", TRAIN, "valid(64) sets 64 of 64"),
-    (NET, f"{DATA} valid(0.1%)", TRAIN, "valid(0.001) sets 0 of 64"),
+    (NET, f"{DATA} valid(0.1%)", TRAIN, "valid(0.1%) sets 0 of 64"),
     (NET, f"{DATA} crop(28, reflect)", TRAIN, "`crop` mirrors more pixels"),
     (NET, f"{DATA} blur(57)", TRAIN, "`blur` mirrors more pixels"),
     (NET, f"{DATA} saturation", TRAIN, "`saturation` changes colours"),

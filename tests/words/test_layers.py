@@ -136,3 +136,20 @@ def test_what_does_not_fit_is_refused(text: str, code: str) -> None:
     with pytest.raises(SpecError) as error:
         trace_of(text)
     assert [d.code for d in error.value.diagnostics] == [code]
+
+
+@pytest.mark.parametrize(("word", "input"), [("conv(4", (3, 24, 24)), ("dwconv(", (3, 24, 24)), ("conv1(4", (24, 3))])
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("k", range(1, 8))
+def test_the_padding_without_p_keeps_the_size_as_the_help_says(
+    word: str, input: tuple[int, ...], k: int, dilation: int
+) -> None:
+    """Where `k` is odd; an even `k` takes one pixel or token off unless `dilation` is even."""
+    text = f"{word}{',' if word[-1] != '(' else ''} k={k}, dilation={dilation}) gap linear(10)"
+    out = complete(expand(parse(text)), input, 10).trace.rows[0].layer.out
+    size = 24 if k % 2 or not dilation % 2 else 23
+    assert out == ((size, 4) if word == "conv1(4" else (out[0], size, size))
+
+
+def test_the_remedy_for_an_even_window_keeps_the_size() -> None:
+    assert trace_of("samepad(4) conv(8, 4, p=0) gap linear(10)").rows[1].layer.out == (8, 32, 32)

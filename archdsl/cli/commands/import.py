@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from archdsl.importer.sources import Named
 
 SECONDS = 300.0
+LARGEST = 10**6  # of the sizes of an input
+_SHAPE = re.compile(r"(?P<sizes>[1-9][0-9]*(x[1-9][0-9]*){0,2})(?P<ids>\s+ids\([1-9][0-9]*\))?")
 
 
 def command(
@@ -109,18 +112,21 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     """``3x224x224`` as numbers.
 
     Raises:
-        ArchError: it is not a shape of an image or a vector.
+        ArchError: it is not a shape, not that of an image or a vector, or too large.
     """
     if text is None:
         return None
-    parts = text.split("x")
-    if len(parts) not in (1, 3) or not all(
-        p.isascii() and p.isdigit() and 0 < int(p) <= 10**6 for p in parts if len(p) < 8
-    ):
-        raise ArchError(f"--input {text[:40]} is not a shape", help="write 3x224x224, or 64 for a vector")
-    if any(len(p) >= 8 for p in parts):
-        raise ArchError(f"--input {text[:40]} is too large", help="write 3x224x224, or 64 for a vector")
-    return tuple(map(int, parts))
+    help, shown = "write --input 3x224x224, or --input 64 for a vector", text[:40]
+    found = _SHAPE.fullmatch(text.strip())
+    if found is None:
+        raise ArchError(f"`--input {shown}` is not a shape", help=help)
+    sizes = found["sizes"].split("x")
+    if found["ids"] or len(sizes) == 2:
+        what = "a sequence of ids" if found["ids"] else "a sequence of tokens"
+        raise ArchError(f"`--input {shown}` is {what}, and import takes images and vectors alone", help=help)
+    if any(len(size) > len(str(LARGEST)) or int(size) > LARGEST for size in sizes):
+        raise ArchError(f"`--input {shown}` is too large: a size is at most {LARGEST:,}", help=help)
+    return tuple(map(int, sizes))
 
 
 def seen(report: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set
-from archdsl.cli.support.study_options import Address, Html, Jobs, Retry, Runs, SamePrecision
+from archdsl.cli.support.study_options import Address, Html, Jobs, MaxSeeds, Retry, Runs, SamePrecision
 from archdsl.search.samplers import SAMPLERS, fitting
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def command(
     winners: Annotated[
         int, typer.Option("--winners", metavar="N", min=1, max=20, help="Candidates to compare on fresh seeds.")
     ] = 3,
+    max_seeds: MaxSeeds = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, max=999, help="Of the sampler and the runs.")] = 0,
     data: Data = None,
     data_root: DataRoot = None,
@@ -80,16 +81,18 @@ def command(
     from archdsl.runs.run import check_writable
     from archdsl.search.execute import HowToSearch, SearchExecution
     from archdsl.search.plan import Asked, planned
+    from archdsl.study.amounts import MAX_SEEDS
 
     check_html(html)
     amount = _budget(budget)
     asked = Asked(space, objective or "", pareto or (), where or (), sampler, rungs, seed, proxy, data, set or ())
     options, candidates = planned(asked, _name(space), runs, data_root, fetch=not dry_run)
-    how = HowToSearch(amount, winners, runs, device, precision or "auto", jobs, engine, address, retry, data_root)
+    most = max_seeds or MAX_SEEDS
+    how = HowToSearch(amount, winners, runs, device, precision or "auto", jobs, engine, address, retry, data_root, most)
     execution = SearchExecution(options, candidates, how)
     execution.check()
     if dry_run:
-        _preview(execution, format)
+        _preview(execution, format, rows)
         return
     check_writable(runs)
     results = _carry_out(execution, quiet)
@@ -151,12 +154,20 @@ def _carry_out(execution: SearchExecution, quiet: bool) -> SearchResults:
     return execution.results(winners, judged)
 
 
-def _preview(execution: SearchExecution, format: str) -> None:
-    """The dimensions of the space, and how many candidates the budget may hold."""
-    from archdsl.cli.output import put_table
-    from archdsl.search.report import space_table
+def _preview(execution: SearchExecution, format: str, rows: str) -> None:
+    """The dimensions of the space, and the candidates that are known before the next run."""
+    from archdsl.cli.output import put, put_table
+    from archdsl.report import FORMATS
+    from archdsl.search.report import first_table, space_table
 
-    put_table(space_table(execution.candidates.arms.space, execution.options), format)
+    people = format in FORMATS and FORMATS[format].people
+    if rows != "candidates":
+        put_table(space_table(execution.candidates.arms.space, execution.options), format)
+    if people and rows != "candidates":
+        put("\n")
+    if people or rows == "candidates":
+        execution.search.replay()
+        put_table(first_table(execution.search), format)
 
 
 def _put(results: SearchResults, format: str, rows: str) -> None:

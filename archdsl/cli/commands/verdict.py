@@ -285,9 +285,10 @@ def _check_unit(option: str, text: str, found: Measurements) -> None:
 
 
 def _number(text: str) -> float | None:
+    from archdsl.report.numbers import of_percent
     from archdsl.words.data.cells import is_number
 
     bare = text.strip().removesuffix("%").rstrip()
     if not is_number(bare) or not abs(number := float(bare)) < float("inf"):
         return None
-    return number / 100 if bare != text.strip() else number
+    return of_percent(bare) if bare != text.strip() else number

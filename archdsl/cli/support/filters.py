@@ -10,6 +10,7 @@ from typing import Any
 
 from archdsl.conditions import EQUALITY, SIGNS, condition
 from archdsl.errors import ArchError, suggest
+from archdsl.report.numbers import of_percent
 
 Test = Callable[[Mapping[str, Any]], bool]
 EXAMPLE = "write for example --where 'test_accuracy > 90% and status = finished'"
@@ -83,7 +84,7 @@ def _holds(name: str, own: Any, sign: str, value: str, number: float | None) -> 
 def _number(text: str) -> float | None:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?", text, re.ASCII | re.IGNORECASE):
         return None
-    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    return of_percent(text[:-1]) if text.endswith("%") else float(text)
 
 
 def check_name(name: str, known: Iterable[str], option: str) -> None:

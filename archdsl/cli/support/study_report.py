@@ -23,8 +23,8 @@ def selected(given: Mapping[str, Any]) -> StudyFile:
         ArchError: no such study or spec, or options that contradict it.
     """
     from archdsl.cli.output import say
-    from archdsl.study.execute.margin import check_unit
     from archdsl.study.execute.select import SelectionOptions, select
+    from archdsl.study.plan.unit import check_unit
 
     for old, new, name in (("--out", "--without", "out"), ("--in", "--with", "old_into")):
         if given[name]:

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.files import remarks
-from archdsl.study.amounts import amount, in_percent
 from archdsl.study.plan.claims import Claim
 from archdsl.study.plan.file import StudyFile
-
-
-def check_unit(option: str, text: str, metric: str) -> None:
-    """Refuse a difference in per cent or points of a metric that is not a fraction.
-
-    Raises:
-        ArchError: it says how the difference is written.
-    """
-    if in_percent(text) and metric_of(metric).unit != "percent":
-        raise ArchError(
-            f"`{option} {text}` is a difference of fractions, and {metric} is not a fraction",
-            help=f"give it in the unit of {metric}, such as {option} {amount(text, option):g}",
-        )
+from archdsl.study.plan.unit import check_unit
 
 
 def in_unit(before: StudyFile, study: StudyFile, same: str) -> StudyFile:
@@ -51,5 +37,5 @@ def in_unit(before: StudyFile, study: StudyFile, same: str) -> StudyFile:
                 )
         study = replace(study, same=same, claims=kept)
     if study.same:
-        check_unit("--same", study.same, study.metric)
+        check_unit("--same" if same else "same:", study.same, study.metric)
     return study

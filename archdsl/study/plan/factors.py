@@ -97,14 +97,14 @@ def factor(name: str, levels: tuple[str, ...]) -> Factor:
             f"factor `{name}` has {len(cleaned):,} levels, more than {Limits.LEVELS:,}",
             help="leave levels out, or raise ARCHDSL_MAX_LEVELS",
         )
-    if len(cleaned) < 2 or len(set(cleaned)) < len(cleaned):
-        raise ArchError(f"factor `{name}` needs two different levels", help=f"for example `{name}: [+bn, +ln, none]`")
     for level in cleaned:
         if level.count("(") != level.count(")"):
             raise ArchError(
                 f"factor `{name}`: `{level}` has an open bracket",
-                help="inside of [ ] YAML splits at commas; put the level in quotes",
+                help=f'inside of [ ] YAML splits at commas; put levels in quotes: `{name}: ["drop(0.3, late)", none]`',
             )
+    if len(cleaned) < 2 or len(set(cleaned)) < len(cleaned):
+        raise ArchError(f"factor `{name}` needs two different levels", help=f"for example `{name}: [+bn, +ln, none]`")
     return Factor(name, cleaned)
 
 

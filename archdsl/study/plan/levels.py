@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from archdsl.errors import ArchError
 from archdsl.limits import Limits
-from archdsl.report.numbers import short
+from archdsl.report.numbers import of_percent, short
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBER = re.compile(rf"({NUMBER})(%?)", re.ASCII)
 _RANGE = re.compile(
     rf"(?:(log|lin)\s*\(\s*)?({NUMBER})(%?)\s*\.\.\s*({NUMBER})(%?)(?:\s*,\s*(\d{{1,9}})\s*\))?", re.ASCII
@@ -22,7 +22,7 @@ EVEN = 0.05  # by which the steps of a geometric series may differ
 def number(text: str) -> float | None:
     """The value of a level: ``4``, ``1e-4``, ``10%`` (0.1); None of any other text."""
     found = _NUMBER.fullmatch(text.strip())
-    return None if found is None else float(found[1]) / (100 if found[2] else 1)
+    return None if found is None else of_percent(found[1]) if found[2] else float(found[1])
 
 
 def numbers(levels: Sequence[str]) -> tuple[float, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -20,6 +21,7 @@ from archdsl.study.plan.factors import Factor, factor
 from archdsl.study.plan.fits import LARGEST, parse_fit
 from archdsl.study.plan.labels import LONGEST, Labels
 from archdsl.study.plan.tune import tune
+from archdsl.study.plan.unit import check_unit
 
 T = TypeVar("T")
 MOST_SEEDS = 10_000
@@ -91,9 +93,9 @@ class Reader:
             "seeds": ("seeds", self.seeds),
             "until": ("until", lambda node: self.one_of(node, "until", (UNTIL,))),
             "max_seeds": ("max_seeds", self.count),
-            "alpha": ("alpha", lambda node: self.parsed(node, fraction)),
-            "same": ("same", lambda node: self.checked(node, amount)),
-            "budget": ("budget", lambda node: self.checked(node, budget)),
+            "alpha": ("alpha", lambda node: self.parsed(node, partial(fraction, option="alpha:"))),
+            "same": ("same", lambda node: self.checked(node, partial(amount, option="same:"))),
+            "budget": ("budget", lambda node: self.checked(node, partial(budget, option="budget:"))),
             "failures": ("failures", lambda node: self.one_of(node, "failures", FAILURES)),
             "set": ("set", lambda node: tuple(f"{k}={self.scalar(v)}" for k, (_, v) in self.mapping(node).items())),
             "data": ("data", self.scalar),
@@ -120,6 +122,8 @@ class Reader:
             )
         fields = {"name": name, "title": name, **{readers[k][0]: readers[k][1](node) for k, (_, node) in pairs.items()}}
         stated = bool({"metric", "metrics"} & pairs.keys())
+        if stated and "same" in pairs:
+            self.parsed(pairs["same"][1], lambda text: check_unit("same:", text, fields["metrics"]["metric"]))
         return {**self.sequential(fields, pairs), **fields.pop("metrics", {}), "stated": stated}
 
     def metrics(self, node: Any) -> dict[str, Any]:
@@ -239,7 +243,7 @@ class Reader:
     def count(self, node: Any) -> int:
         text = self.scalar(node)
         if not (text.isascii() and text.isdecimal() and 2 <= int(text[:9]) <= MOST_SEEDS):
-            self.fail(node, f"a number of seeds from 2 to {MOST_SEEDS:,} is expected here")
+            self.fail(node, f"`max_seeds` is a number of seeds from 2 to {MOST_SEEDS:,}", "for example `max_seeds: 40`")
         return int(text)
 
     def parsed(self, node: Any, read: Callable[[str], T]) -> T:
@@ -260,7 +264,7 @@ class Reader:
         except ValueError:
             value = -1.0
         if not 0 < value < 1e9:
-            self.fail(node, "a number of seconds is expected here")
+            self.fail(node, "`time_limit` is a number of seconds above 0", "for example `time_limit: 600`")
         return value
 
     def one_of(self, node: Any, key: str, known: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ from archdsl.syntax.walk import walk
 
 EXAMPLE = "write for example params<1M, or not (bn and ln)"
 Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
-_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)([kKMGT]?)")
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)([kKMGT]?)")
 SPACES = ("net", "modifier", *ast.SETTINGS)
 _SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 

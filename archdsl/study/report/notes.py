@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.report import fit_text, tuning_text
-from archdsl.study.report.claim_text import sentences
+from archdsl.study.report.claim_text import chance, sentences
 from archdsl.study.results.outcomes import unmeasured, untrained
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_to_reject
@@ -68,7 +68,10 @@ def outcome(results: Results) -> Iterable[str]:
     yield f"{len(arms)} comparison{'s' if len(arms) > 1 else ''} with `{results.reference.name}`: {words}"
     for arm in [a for a in arms if a.verdict is not None and a.verdict.decision == "open"][:NAMED]:
         needed = results.needed.get(arm.name)
-        takes = "" if needed is None else f"about {needed:,} seeds would decide it if the difference stays as it is"
+        power = chance(results.options.sequential)
+        takes = (
+            "" if needed is None else f"about {needed:,} seeds would decide it{power} if the difference stays as it is"
+        )
         said = "; ".join(text for text in (arm.decision.why, takes) if text)
         if said:
             yield f"`{arm.name}` is open: {said}"

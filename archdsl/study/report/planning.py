@@ -6,7 +6,7 @@ from archdsl.report import Cell, Column
 from archdsl.study.results.projection import pairs_to_decide, pairs_to_same
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
-from archdsl.study.stats import SEEDS_CAP, seeds_needed, seeds_to_reject
+from archdsl.study.stats import POWER, SEEDS_CAP, seeds_needed, seeds_to_reject
 from archdsl.study.stats.sequential import fewest
 
 STEPS = (1, 2, 4)  # multiples of the smallest difference that matters, for which a plan is made
@@ -28,7 +28,7 @@ def detect(results: Results, delta: float) -> str:
     many = f"{n}" if n < SEEDS_CAP else f"{SEEDS_CAP} or more"
     least = seeds_to_reject(comparisons)
     return (
-        f"to detect {shown} (power 0.8, paired t) it takes {many} seeds, by the spread of `{name}`, the largest: sd of the "
+        f"to detect {shown} (power {POWER:g}, paired t) it takes {many} seeds, by the spread of `{name}`, the largest: sd of the "
         f"differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
         f"more; the exact sign-flip test with Holm's correction takes {least} at least"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archdsl.study.report.claim_text import chance
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
 
@@ -64,7 +65,8 @@ def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[s
         yield "A difference that was not shown is not a proof of equality."
     needed = [(n, a.name) for a in arms if (n := results.needed.get(a.name)) is not None]
     if needed:
-        yield f"If the differences stay as they are, {_listed([f'“{name}” takes about {n} seeds' for n, name in needed])}."
+        takes = _listed([f"“{name}” takes about {n} seeds" for n, name in needed])
+        yield f"If the differences stay as they are, {takes}{chance(results.options.sequential)}."
     reasons = dict.fromkeys(a.decision.why for a in arms if a.decision.why)
     if reasons:
         yield f"Why it ends here: {'; '.join(reasons)}."

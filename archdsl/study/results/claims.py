@@ -124,7 +124,7 @@ def _result(
 
 
 def _takes(verdict: Verdict, options: DecisionOptions, level: float) -> int | None:
-    """The seeds after which a comparison is rejected at a level if mean and spread stay as they are."""
+    """The seeds after which a comparison is rejected at a level if mean and spread stay as they are; as ``seeds_to_decide``."""
     e = verdict.evidence
     if not e.sd:
         return None

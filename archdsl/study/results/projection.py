@@ -46,7 +46,9 @@ def projected(
 
 
 def seeds_to_decide(verdicts: Mapping[str, Verdict], options: DecisionOptions, size: int) -> dict[str, int]:
-    """The seeds after which each open arm of a study would be decided; arguments and result as for ``projected``."""
+    """The seeds after which each open arm of a study would be decided; arguments and result as for ``projected``. Of a fixed
+    design they are those with which it is decided with a power of ``POWER``, since its evidence does not grow with each look.
+    """
 
     def takes(name: str, level: float) -> int | None:
         e = verdicts[name].evidence

@@ -5,11 +5,12 @@ A figure does not depend on the order of the seeds, not even in its last bit. Wh
 
 from archdsl.study.stats.interval import Summary, summary
 from archdsl.study.stats.paired import MISSING, Comparison, compare
-from archdsl.study.stats.power import SEEDS_CAP, detectable, power, seeds_needed, seeds_to_reject
+from archdsl.study.stats.power import POWER, SEEDS_CAP, detectable, power, seeds_needed, seeds_to_reject
 from archdsl.study.stats.signflip import holm, signflip
 
 __all__ = [
     "MISSING",
+    "POWER",
     "SEEDS_CAP",
     "Comparison",
     "Summary",

@@ -9,6 +9,7 @@ from functools import lru_cache
 from archdsl.study.stats.interval import t_quantile
 
 SEEDS_CAP = 1000
+POWER = 0.8  # the chance with which a fixed design is to find a difference
 
 
 def power(n: int, effect: float, alpha: float = 0.05) -> float:
@@ -26,7 +27,7 @@ def _power(df: int, noncentrality: float, alpha: float) -> float:
     return 1.0 - float(ncfdtr(1, df, noncentrality * noncentrality, critical * critical))
 
 
-def detectable(n: int, sd: float, alpha: float = 0.05, power: float = 0.8) -> float | None:
+def detectable(n: int, sd: float, alpha: float = 0.05, power: float = POWER) -> float | None:
     """The smallest |delta| that a two-sided paired t test of n pairs detects with this power.
 
     `sd` is that of the differences, and the result has its unit. None where it is undefined: n < 2 or sd = 0.
@@ -47,7 +48,7 @@ def _noncentrality(df: int, alpha: float, wanted: float) -> float:
     return high
 
 
-def seeds_needed(delta: float, sd: float, alpha: float = 0.05, power: float = 0.8) -> int | None:
+def seeds_needed(delta: float, sd: float, alpha: float = 0.05, power: float = POWER) -> int | None:
     """The fewest pairs with which a two-sided paired t test detects `delta` with this power.
 
     `SEEDS_CAP` stands for itself and for all that is above. None where it is undefined: delta = 0 or sd = 0.

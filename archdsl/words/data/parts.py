@@ -24,7 +24,7 @@ class Valid:
         amount, share = self.amount, isinstance(self.amount, float)
         if amount <= 0 or (share and amount >= 1):
             raise ArchError(
-                f"valid({amount}) sets aside {'all' if share and amount >= 1 else 'no'} images",
+                f"valid({amount_text(amount)}) sets aside {'all' if share and amount >= 1 else 'no'} images",
                 help="give a fraction between 0% and 100%, or a count of at least 1",
             )
 
@@ -58,4 +58,4 @@ class Subset:
 
 def amount_text(amount: float) -> str:
     """A count or a fraction as a text has it: ``1000``, ``10%``."""
-    return str(amount) if isinstance(amount, int) else f"{100 * amount:.10g}%"
+    return str(amount) if isinstance(amount, int) else f"{100 * amount:.15g}%"

@@ -15,7 +15,7 @@ MODULES = {"standard": "StdConv2d", "scaled": "ScaledStdConv2d", "norm": "Normed
 
 
 def _padding(k: tuple[int, int], p: Any, dilation: int) -> tuple[int, int]:
-    """Without one given, the padding that keeps the image's size at stride 1 (odd windows)."""
+    """Without one given, the padding that keeps the image's size at stride 1: of windows that span an odd number of pixels."""
     return ((k[0] - 1) * dilation // 2, (k[1] - 1) * dilation // 2) if p is None else pair(p)
 
 
@@ -92,7 +92,8 @@ def conv(
 ) -> Layer:
     """Convolution to `out` channels with a window of `k`, stride `s`, padding `p`, dilation and groups.
 
-    Without `p`, the padding keeps the size at stride 1. Without `bias`, there is one unless batch or instance
+    Without `p`, the padding keeps the size at stride 1 where `k` is odd. An even `k` makes the image smaller by one pixel
+    unless `dilation` is even; `samepad(4) conv(8, 4, p=0)` keeps the size. Without `bias`, there is one unless batch or instance
     normalisation follows directly, which would take it out again. `ws` standardises the weights per output channel
     (Qiao et al. 2019), or scales them as well (Brock et al. 2021, with a learnt gain), or normalises them (Salimans & Kingma
     2016: gain · weight / |weight|, with a learnt gain for each output channel). With `init=dirac` the first filters,
@@ -127,7 +128,8 @@ def dwconv(
     heads: Count = 1,
     window: Size | None = None,
 ) -> Layer:
-    """Depthwise convolution: each channel has windows of its own, `multiplier` of them. `ws=norm` is as for `conv`.
+    """Depthwise convolution: each channel has windows of its own, `multiplier` of them. The padding without `p`, and
+    `ws=norm`, are as for `conv`.
 
     With `heads`, so many equal parts of the channels have the same windows (Fan et al. 2021, Multiscale vision transformers,
     arXiv:2104.11227). With `window` the image is cut into windows of this size, each of which is padded by itself (Liu et al.

@@ -209,8 +209,9 @@ def conv1(
 ) -> Layer:
     """Convolution along tokens, to tokens of width `out`: a window of `k` tokens, stride `s`, padding `p`, dilation and groups.
 
-    Without `p`, the padding keeps the number of tokens at stride 1. With `causal` all of it is before the first token, so that
-    none knows those behind it. Weights are those of `torch.nn.Conv1d`; `ws=norm` is as for `conv`.
+    Without `p`, the padding keeps the number of tokens at stride 1 where `k` is odd; an even `k` leaves one token less unless
+    `dilation` is even. With `causal` all of the padding is before the first token, so that none knows those behind it, and every
+    `k` keeps the number. Weights are those of `torch.nn.Conv1d`; `ws=norm` is as for `conv`.
     """
     n, width = tokens_of(x, "conv1")
     if width % groups or out % groups:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import of_percent
 from archdsl.words.data.cells import flaw, is_number
 
 
@@ -61,7 +62,7 @@ def number_cell(cell: Any, row: int, column: str) -> tuple[float, bool]:
         )
     if is_number(bare) and abs(value := float(bare)) < LARGEST:
         per_cent = bare != text
-        return (value / 100 if per_cent else value), per_cent
+        return (of_percent(bare) if per_cent else value), per_cent
     raise ArchError(
         f"row {row}, column `{column}`: {flaw(text)} where a number is needed",
         help="rows count from 1; write decimals with a point; a run that failed needs a value too, such as the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archdsl.study.report import figures, page
+from archdsl.study.report.claim_text import chance
 from archdsl.study.report.figures.verdict_forest import Compared
 from archdsl.study.report.verdict import remaining, verdict
 from archdsl.study.results.results import ArmResult, Results
@@ -94,7 +95,7 @@ def _when(results: Results, arm: ArmResult) -> str:
     if v.decision != "open":
         return f"decided at {count}"
     needed = results.needed.get(arm.name)
-    takes = f"; about {needed:,} would decide it" if needed else ""
+    takes = f"; about {needed:,} would decide it{chance(results.options.sequential)}" if needed else ""
     return f"not decided after {count}{takes}"
 
 

@@ -23,7 +23,7 @@ def claims(results: Results) -> Iterator[str]:
                 [
                     page.tag("span", WORDS[c.holds], "word"),
                     page.tag("span", c.claim.text),
-                    page.tag("span", evidence(c), "note"),
+                    page.tag("span", evidence(c, results.options.sequential), "note"),
                 ]
             ),
             WORDS[c.holds],
