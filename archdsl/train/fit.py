@@ -126,7 +126,7 @@ def _data_change(setup: Setup, experiment: Experiment, options: FitOptions) -> C
 
 
 def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopOnSignal, said: Sequence[str]) -> Event:
-    distributed, limit = setup.job.distributed, setup.job.limit
+    distributed, limit = setup.job.distributed, setup.job.limit or setup.job.settings.timelimit
     recorder.describe(setup)
     training: Training | None = None
     try:
@@ -174,7 +174,7 @@ class Recorder:
             *parts, warnings = checkpoint
             state = (parts[0], parts[1])
             for text in warnings:
-                self.listen(Warned(text))
+                self.tell(Warned(text))
         return distributed.broadcast(state)
 
     def begin(self, started: Started, training: Training, said: Sequence[str] = ()) -> None:
@@ -238,4 +238,5 @@ class Recorder:
 def outcome(event: Finished | Diverged | TimedOut | Oom) -> dict[str, Any]:
     """How a run ended, as its result says it."""
     status = {"TimedOut": "timeout"}.get(type(event).__name__, type(event).__name__.lower())
-    return {"status": status, **plain(event)}
+    message = {"message": event.why} if isinstance(event, TimedOut) else {}
+    return {"status": status, **message, **plain(event)}

@@ -86,7 +86,12 @@ def command(
     address: Address = None,
     time_limit: Annotated[
         float | None,
-        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Limit of the training time of each run."),
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            min=0.001,
+            help="Train each run so long in this call; the next resumes it.",
+        ),
     ] = None,
     retry: Retry = 1,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
@@ -138,7 +143,7 @@ def command(
     missing_data = away(runner.every, data_root)
     for stage in runner.stages:
         check_there(stage.arms, stage.every if again else stage.missing)
-    for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
+    for text in _beforehand(chosen, runner, missing_data if not quiet else (), again):
         say(f"note: {text}")
     if columns:
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)

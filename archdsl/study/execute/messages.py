@@ -47,7 +47,7 @@ class RunOptions:
     Args:
         out: the folder of runs.
         precision: ``auto`` takes bf16 where the processor has it.
-        limit: seconds of training after which a run is stopped.
+        limit: seconds of training in this call after which a run is stopped.
         threads: of each worker on a CPU.
     """
 
