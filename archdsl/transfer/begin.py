@@ -68,10 +68,8 @@ def _mostly_new(found: Transfer) -> tuple[str, ...]:
     new, every = totals["new"], sum(totals[s] for s in BEGUN_WITH)
     if 2 * new <= every:
         return ()
-    return (
-        f"warning: most of the network does not begin with {found.source}: {new:,} of {every:,} parameters are new; "
-        "`archdsl transfer` lists them",
-    )
+    share = f"{new:,} of {every:,} parameters are new"
+    return (f"warning: most of the network does not begin with {found.source}: {share}; `archdsl transfer` lists them",)
 
 
 def summary(found: Transfer) -> str:

@@ -68,7 +68,7 @@ def test_weights_that_hardly_fit_are_said(run: Run) -> None:
     settings = "data fashion-mini subset(64)\ntrain sgd(0.1) epochs(1) batch(32)"
     assert run("train", f"net stem: conv(4, s=4) relu gap linear(classes)\n{settings}\n", "-q", *PLAIN).code == 0
     (old,) = Path("runs").iterdir()
-    text = 'net stem: conv(4, s=4) relu conv(32) relu gap linear(classes)\n{} init("{}")\n'.format(settings, old)
+    text = f'net stem: conv(4, s=4) relu conv(32) relu gap linear(classes)\n{settings} init("{old}")\n'
     done = run("train", text, "-q", *PLAIN)
     assert done.code == 0, done.err
     assert re.fullmatch(
