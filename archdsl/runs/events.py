@@ -163,6 +163,12 @@ def warnings_of(event: Event) -> tuple[str, ...]:
             return ()
 
 
+def warnings_in(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a run was warned of before its first step, as its result says it; runs of earlier versions have it in their log."""
+    found = result.get("warnings")
+    return tuple(text for text in found if isinstance(text, str)) if isinstance(found, list | tuple) else ()
+
+
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event as plain values, its kind first."""
     return {"event": type(event).__name__.lower(), **plain(event)}

@@ -158,9 +158,10 @@ def command(
     if register:
         _register(chosen, runner)
     how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
+    warned: list[str] = []  # by tuning runs, and then not again
     with watched(watch, chosen, runner, requested.wanted, port):
         for execution in executions(chosen, runner, how):
-            current = _carry_out(execution, quiet)
+            current = _carry_out(execution, quiet, warned)
             runner = execution.runner
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
@@ -211,7 +212,7 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     say(register(folder_of(chosen, runner.runs), plan_of(chosen, *runner.untuned), begun))
 
 
-def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
+def _carry_out(execution: Execution, quiet: bool, warned: list[str]) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
     from archdsl.cli.output import typed_command
     from archdsl.cli.support.preload import Beforehand
@@ -223,7 +224,8 @@ def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     if not execution.needed:
         return None
     todo, jobs, budget, metric = execution.todo, execution.jobs, execution.budget, execution.metric
-    with Watching(sys.stderr, execution.runner, todo, metric, jobs, quiet, execution.sequential) as watching:
+    sequential = execution.sequential
+    with Watching(sys.stderr, execution.runner, todo, metric, jobs, quiet, sequential, warned) as watching:
         watching.note(*([str(budget)] if budget.each > 1 else []), *told(execution.groups))
         try:
             execution.run(Beforehand(watching, len(todo), jobs))

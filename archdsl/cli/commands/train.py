@@ -89,6 +89,7 @@ def command(
     yield_cores()  # before torch is imported
     from archdsl.api import experiment_of
     from archdsl.cli.output import put, put_json, say, talk
+    from archdsl.runs.events import WARNING, warnings_in
 
     out = out if out is not None else _beside(spec)
     chosen = _loaded(spec, out, data, set or ())
@@ -105,6 +106,8 @@ def command(
     )  # fmt: skip
     if run is None:
         return
+    for text in warnings_in(run.result or {}) if cached else ():
+        say(f"{WARNING}{text}")
     told = _evaluation(chosen, experiment, run, device, data_root)
     if format == "json":
         put_json({**record(run, cached), **({"evaluation": told} if told is not None else {})})
