@@ -55,4 +55,4 @@ else:
 Format = Annotated[_Table, typer.Option("--format", help="How to print.")]
 PageFormat = Annotated[_Tables, typer.Option("--format", help="How to print.")]
 ReportFormat = Annotated[_Table, typer.Option("--report", help="How to print the report.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress; warnings stay.")]

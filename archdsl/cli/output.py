@@ -83,7 +83,9 @@ def put_table(table: Table, format: str = "table") -> None:
     render(table, format, stdout())
 
 
-def talk(notes: Iterable[Diagnostic], name: str = "") -> None:
+def talk(notes: Iterable[Diagnostic], name: str = "", warnings_alone: bool = False) -> None:
     """Say notes and warnings; ``name`` is the spec's, where there are several and a note has no place of its own."""
     for note in notes:
+        if warnings_alone and note.severity != "warning":
+            continue
         say(note.render() if note.span or not name else f"{name}: {note.render()}", lines=True)

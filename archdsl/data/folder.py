@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from archdsl.words.data.folders import Folder
 
 AT_A_TIME = 64  # pictures, at most, that a thread decodes before it asks for more: small ones take less than the asking
+NOT_COMPARED = (
+    "no picture is read here: whether equal ones are in both parts, or in different classes, is said by a run that reads them "
+    "into memory"
+)
 LOOKED_AT = 256  # pictures of a set that is read while training, decoded beforehand to say what is done to them
 
 
@@ -173,7 +177,7 @@ def about(folder: Folder) -> dict[str, Any]:
         "train": len(found.train),
         "test": len(found.test),
         "counts": {name: [train, test] for name, train, test in found.counts()},
-        "found": [*layout.notes, *found.notes, *_empty(found)],
+        "found": [*layout.notes, *found.notes, NOT_COMPARED, *_empty(found)],
     }
 
 

@@ -20,6 +20,7 @@ from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
 from archdsl.registry.shapes import batch_of, dims
 from archdsl.runs.run import Run
+from archdsl.runs.weightless import no_weights
 from archdsl.settings.experiment import DataSettings
 from archdsl.train.tta import recorded, viewed
 from archdsl.words.data.tables import Table
@@ -104,10 +105,8 @@ def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
         StoreError: there are no weights, or they are damaged, or those of another net.
     """
     if not run.weights.is_file():
-        raise StoreError(
-            f"the run {run.folder} has no weights",
-            help="it is still training, or was stopped early; the same train command resumes it",
-        )
+        message, remedy = no_weights(run.folder)
+        raise StoreError(message, help=remedy)
     try:
         state = run.state()
         model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()} if part else state)

@@ -100,11 +100,22 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The run reached its time limit, in seconds of training; it can continue from ``step``."""
+    """The run reached a time limit, in seconds of training; it can continue from ``step``. ``of`` is what has that limit: this
+    `call`, or the whole `run`.
+    """
 
     epoch: int
     step: int
     limit: float
+    of: str = "call"
+
+    @property
+    def why(self) -> str:
+        """Which limit it is, and how the run continues."""
+        if self.of == "run":
+            said = f"the run has had the training that `timelimit({self.limit:g})` allows it"
+            return f"{said}; --time-limit SECONDS trains it on, for so many seconds a call"
+        return f"the time limit of {self.limit:g} s; the same command resumes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,26 @@ class Stopped:
 
 
 Event = Started | Resumed | Progress | EpochDone | Finished | Diverged | Stopped | TimedOut | Warned | Oom
+
+
+WARNING = "warning: "  # how a note begins that is one
+
+
+def warnings_of(event: Event) -> tuple[str, ...]:
+    """What an event warns of; progress and plain notes are left out."""
+    match event:
+        case Started():
+            return tuple(text.removeprefix(WARNING) for text in event.notes if text.startswith(WARNING))
+        case Warned():
+            return (event.text,)
+        case _:
+            return ()
+
+
+def warnings_in(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a run was warned of before its first step, as its result says it; runs of earlier versions have it in their log."""
+    found = result.get("warnings")
+    return tuple(text for text in found if isinstance(text, str)) if isinstance(found, list | tuple) else ()
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

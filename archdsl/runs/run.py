@@ -106,8 +106,13 @@ class Run:
         from safetensors import SafetensorError
         from safetensors.torch import load
 
-        if not self.weights.is_file() and (found := Checkpoints(self.folder).load()) is not None:
-            return _model_of(found[0])
+        if not self.weights.is_file():
+            if (found := Checkpoints(self.folder).load()) is not None:
+                return _model_of(found[0])
+            from archdsl.runs.weightless import no_weights
+
+            message, remedy = no_weights(self.folder)
+            raise StoreError(message, help=remedy)
         try:
             data = self.weights.read_bytes()
             promised = (self.result or {}).get("weights_sha256")

@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Space
 from archdsl.report import Column, Table
+from archdsl.runs.events import WARNING, warnings_in
 from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
 from archdsl.search.results import Row, SearchResults, winner
@@ -158,6 +159,9 @@ def notes(results: SearchResults) -> Iterator[str]:
         yield "every arm of the space was tried"
     for number, message in list(search.failed.items())[:3]:
         yield f"{search.label(order.jobs[number])} failed: {message.splitlines()[0]}"
+    judged = results.judged.arms if results.judged is not None else ()
+    later = (text for arm in judged for seed in sorted(arm.figures) for text in warnings_in(arm.figures[seed]))
+    yield from (f"{WARNING}{text}" for text in dict.fromkeys([*search.scores.warned, *later]))
     yield from results.notes
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import conditions_of, contrast
+from archdsl.runs.events import warnings_in
 from archdsl.runs.run import Run, find_run, read_events
 from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
@@ -85,13 +86,14 @@ def total_of(name: str) -> Objective:
 @dataclass(frozen=True)
 class Scores:
     """Reads results of candidates from a folder of runs; the first objective is a metric. ``conditions`` counts those under which
-    the runs were made.
+    the runs were made, ``warned`` has what they were warned of.
     """
 
     objectives: tuple[Objective, ...]
     rungs: tuple[int, ...]
     runs: Path
     conditions: Counter[tuple[tuple[str, str], ...]] = field(default_factory=Counter)
+    warned: dict[str, None] = field(default_factory=dict)
 
     def mixed(self) -> str:
         """In what the conditions of the runs differ; "" where they do not."""
@@ -107,6 +109,7 @@ class Scores:
         run = find_run(self.runs, candidate.experiment)
         if run is None:
             return None
+        self.warned.update(dict.fromkeys(warnings_in(run.result or {})))
         self.conditions.update([tuple(sorted(conditions_of(run.versions).items()))])
         status = str((run.result or {}).get("status", ""))
         if status == "diverged":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
     from archdsl.errors import Diagnostic
 
 RUN_SPEC = "spec.arch"  # in the folder of a run
+STUDY = "study.yaml"  # in the folder of a study
+YAML = (".yaml", ".yml")
+_BASE = re.compile(r"^base\s*:", re.MULTILINE)  # what every study has
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
 
 def locate(spec: str) -> Source:
     """The text that a spec means, named for messages.
 
-    An existing file is read; of the folder of a run, the text that it recorded. What ends with ``.arch``, or has a path
-    separator and neither space nor bracket, is the path of a file or of a shipped spec. A single name may be that of a file
-    ``NAME.arch`` here, else a shipped spec's. Everything else is the text itself.
+    An existing file is read; of the folder of a run, the text that it recorded. What ends with ``.arch`` or as YAML does, or
+    has a path separator and neither space nor bracket, is the path of a file or of a shipped spec. A single name may be that
+    of a file ``NAME.arch`` here, else a shipped spec's. Everything else is the text itself.
 
     Raises:
         ArchError: no such file, or one that cannot be read; a name that is nearly a shipped spec's.
@@ -75,9 +79,7 @@ def _refuse_slip(name: str) -> None:
     from archdsl.registry.synonyms import synonym
 
     if study_path(name) is not None:
-        raise ArchError(
-            f"`{name}` is a study, not a spec", help=f"`archdsl ablate {name}` runs it; --dry-run says what it does"
-        )
+        raise _study(name)
     words = {e.name for e in entries() if e.kind not in ("metric", "proxy")}
     if name in words or synonym(name.replace("-", ""), words):
         return
@@ -87,6 +89,33 @@ def _refuse_slip(name: str) -> None:
         raise ArchError(
             f"there is neither a spec nor a word `{name}`",
             help="did you mean " + " or ".join(f"`{n}`" for n in near) + "? `archdsl specs` lists them",
+        )
+
+
+def _study(name: str) -> ArchError:
+    """The refusal of a study where a spec is asked for."""
+    return ArchError(
+        f"`{name}` is a study, not a spec",
+        help=f"`archdsl ablate {shlex.quote(name)}` runs it; --dry-run says what it does",
+    )
+
+
+def _refuse_yaml(spec: str, path: Path) -> None:
+    """Say that a YAML file, or the folder of a study, is no spec."""
+    if os.path.isfile(path / STUDY):
+        named = shlex.quote(spec)
+        raise ArchError(
+            f"`{spec}` is the folder of a study, not a spec",
+            help=f"`archdsl report {named}` shows the study, `archdsl ablate {named}` continues it",
+        )
+    if path.suffix not in YAML:
+        return
+    if study_path(spec) is not None or (os.path.isfile(path) and _BASE.search(read_text(path))):
+        raise _study(spec)
+    if os.path.isfile(path):
+        raise ArchError(
+            f"`{spec}` is a YAML file, not a spec",
+            help="a spec is a text of the language, in a file NAME.arch; a study begins with `base:`",
         )
 
 
@@ -112,7 +141,7 @@ def is_path(spec: str) -> bool:
     if not spec.strip() or "\0" in spec or "\n" in spec or len(spec) > 4096:
         return False
     return os.path.lexists(spec) or (
-        (spec.endswith(".arch") or "/" in spec or os.sep in spec) and not re.search(r"[\s()\[\]{}|]", spec)
+        (spec.endswith((".arch", *YAML)) or "/" in spec or os.sep in spec) and not re.search(r"[\s()\[\]{}|]", spec)
     )
 
 
@@ -125,6 +154,7 @@ def _file(spec: str) -> Source:
     path = Path(spec)
     if os.path.isfile(path / RUN_SPEC):  # the folder of a run: its text
         return Source(str(path / RUN_SPEC), read_text(path / RUN_SPEC))
+    _refuse_yaml(spec, path)
     if os.path.isdir(path):
         raise ArchError(f"{spec} is a folder", help="name a file, or let `archdsl check` take the folder")
     if os.path.lexists(spec):

@@ -32,6 +32,7 @@ from archdsl.runs.events import (
     TimedOut,
     Warned,
     plain,
+    warnings_of,
 )
 from archdsl.runs.identify import data_changed, identified, others_said
 from archdsl.runs.run import Run, check_writable, find_run, load_run
@@ -126,7 +127,7 @@ def _data_change(setup: Setup, experiment: Experiment, options: FitOptions) -> C
 
 
 def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopOnSignal, said: Sequence[str]) -> Event:
-    distributed, limit = setup.job.distributed, setup.job.limit
+    distributed, limit = setup.job.distributed, setup.job.limit or setup.job.settings.timelimit
     recorder.describe(setup)
     training: Training | None = None
     try:
@@ -155,6 +156,7 @@ class Recorder:
     listen: Listener
     saved: float = field(default_factory=time.monotonic)
     changed: Callable[[], str] = lambda: ""
+    warned: tuple[str, ...] = ()  # before the first step: of the data, and of the weights to begin with
 
     def describe(self, setup: Setup) -> None:
         """What the figures depend on besides the settings."""
@@ -174,7 +176,7 @@ class Recorder:
             *parts, warnings = checkpoint
             state = (parts[0], parts[1])
             for text in warnings:
-                self.listen(Warned(text))
+                self.tell(Warned(text))
         return distributed.broadcast(state)
 
     def begin(self, started: Started, training: Training, said: Sequence[str] = ()) -> None:
@@ -196,7 +198,7 @@ class Recorder:
         if event is None:
             raise InternalError("the training loop ended without an event")
         if self.folder is not None and isinstance(event, Finished | Diverged):
-            result = outcome(event)
+            result = self.result(event)
             if text := self.changed():
                 self.tell(Warned(f"{text}; it changed while the run trained"))
                 result["data_changed"] = text
@@ -204,6 +206,10 @@ class Recorder:
         elif self.folder is not None and isinstance(event, TimedOut):
             self.folder.note(outcome(event))
         return event
+
+    def result(self, event: Finished | Diverged) -> dict[str, Any]:
+        """How the run ended, with what whoever reads its figures is to be warned of."""
+        return {**outcome(event), **({"warnings": list(self.warned)} if self.warned else {})}
 
     def oom(self, training: Training | None, error: RuntimeError) -> Oom:
         """Record that the memory did not suffice, and free it."""
@@ -230,6 +236,8 @@ class Recorder:
 
     def tell(self, event: Event) -> None:
         """Write an event to the log, and pass it on."""
+        if isinstance(event, Started):
+            self.warned = warnings_of(event)
         if self.folder is not None:
             self.folder.event(event)
             self.listen(event)
@@ -238,4 +246,5 @@ class Recorder:
 def outcome(event: Finished | Diverged | TimedOut | Oom) -> dict[str, Any]:
     """How a run ended, as its result says it."""
     status = {"TimedOut": "timeout"}.get(type(event).__name__, type(event).__name__.lower())
-    return {"status": status, **plain(event)}
+    message = {"message": event.why} if isinstance(event, TimedOut) else {}
+    return {"status": status, **message, **plain(event)}

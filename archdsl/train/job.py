@@ -24,7 +24,7 @@ from archdsl.words.tasks import CLASSIFICATION, Task
 class Job:
     """``model`` holds the weights; ``net`` is what runs, on the same weights: the model itself, or a faster
     or wrapped form of it. ``every`` is the least time between two Progress events, in seconds; None for no
-    such event. ``stop`` is asked before each step; ``limit`` ends the run after so many seconds of training.
+    such event. ``stop`` is asked before each step; ``limit`` ends this call after so many seconds of training.
     ``native``: batches are made by our own kernel where it knows the words. ``graph``: whole steps run on buffers that
     stay, on a GPU as one captured CUDA graph.
     ``frozen`` holds what is not trained, ``scales`` are factors of the learning rate by the path of a layer. ``task`` says

@@ -46,6 +46,7 @@ class Training:
         self.state = self.replica.state
         self.scores = {part: scores_of(part, self.device, job.task) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
+        self._earlier = (0, 0.0)  # steps and seconds of the calls before this one
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
     # -- the run ------------------------------------------------------------------------------------------
@@ -105,9 +106,9 @@ class Training:
             if distributed.any(job.stop(), self.device):
                 self._clock(begin, before)
                 return Stopped(number, state.step)
-            if job.limit is not None and distributed.any(state.seconds + now - begin > job.limit, self.device):
+            if (over := self._over(number, state.seconds + now - begin)) is not None:
                 self._clock(begin, before)
-                return TimedOut(number, state.step, job.limit)
+                return over
             self._step(group, batches)
             if job.every is not None and now - shown >= job.every:
                 figures = state.meter.read(distributed)
@@ -118,6 +119,19 @@ class Training:
                 yield Progress(number, state.step, figures.loss, figures.accuracy, rate)
         figures = state.meter.read(distributed)  # waits for the device, so the time below is that of the work
         return (yield from self._end_epoch(number, figures, *self._clock(begin, before)))
+
+    def _over(self, number: int, seconds: float) -> TimedOut | None:
+        """What ends the run after so many seconds of training; None while it may go on. A call with a limit of its own takes a
+        step at least, so that the same command always gets further.
+        """
+        job, (step, earlier) = self.job, self._earlier
+        if job.limit is not None:
+            limit, of, late = job.limit, "call", self.state.step > step and seconds - earlier > job.limit
+        elif job.settings.timelimit is not None:
+            limit, of, late = job.settings.timelimit, "run", seconds > job.settings.timelimit
+        else:
+            return None
+        return TimedOut(number, self.state.step, limit, of) if job.distributed.any(late, self.device) else None
 
     def _begin_static(self, number: int, groups: list[Group]) -> Iterator[Event]:
         """Prepare the static steps of an epoch; where a step cannot be captured, all of them run eagerly."""
@@ -222,6 +236,7 @@ class Training:
     def load(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.update.load(*self.state.load(tensors, about))
+        self._earlier = (self.state.step, self.state.seconds)
 
 
 def train(job: Job) -> Iterator[Event]:

@@ -27,7 +27,8 @@ class FitOptions:
         other_data: what happens where a run of the experiment on other data was interrupted: it is refused, or a new run
             begins.
         every: seconds between two Progress events; None for none.
-        limit: seconds of training after which the run stops; it can be resumed later.
+        limit: seconds of training in this call after which the run stops; the next call resumes it. It stands in the place of
+            the word ``timelimit``, which counts the whole run.
         stop: asked before every step whether the run is to end with a checkpoint, as after a signal; for callers in
             threads, which no signal reaches.
         deterministic: torch's deterministic algorithms (CUDA; on a CPU they are so anyway).

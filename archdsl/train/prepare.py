@@ -114,7 +114,7 @@ def prepare(
         settings=settings,
         every=options.every if options.every is not None else QUIET,
         stop=stop,
-        limit=options.limit or settings.timelimit,
+        limit=options.limit,
         channels_last=plan.channels_last,
         graph=plan.graph,
         native=plan.native,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from archdsl.errors import ArchError
-from archdsl.transfer.copy import Transfer, copy_weights
+from archdsl.transfer.copy import Status, Transfer, copy_weights
 from archdsl.transfer.read import Weights, read_weights
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from archdsl.ir.trace import Trace
     from archdsl.words.train.tuning import Init
+
+BEGUN_WITH: tuple[Status, ...] = ("exact", "reshaped", "new")  # what becomes of the parameters of the new net
 
 
 def transferred(model: nn.Module, trace: Trace, source: Weights, reshape: bool = False) -> Transfer:
@@ -57,11 +59,21 @@ def begin(model: nn.Module, init: Init | None, trace: Callable[[], Trace]) -> Be
     if init is None:
         return Begun()
     found = transferred(model, trace(), read_weights(init.source, init.sha), init.reshape)
-    return Begun(found.kept, (summary(found), *found.notes))
+    return Begun(found.kept, (*_mostly_new(found), summary(found), *found.notes))
+
+
+def _mostly_new(found: Transfer) -> tuple[str, ...]:
+    """A warning where less than half of a network begins with the weights that were brought."""
+    totals = found.totals
+    new, every = totals["new"], sum(totals[s] for s in BEGUN_WITH)
+    if 2 * new <= every:
+        return ()
+    share = f"{new:,} of {every:,} parameters are new"
+    return (f"warning: most of the network does not begin with {found.source}: {share}; `archdsl transfer` lists them",)
 
 
 def summary(found: Transfer) -> str:
     """The transfer in a few words."""
     totals = found.totals
-    parts = [f"{totals[s]:,} {s}" for s in ("exact", "reshaped", "new") if totals[s]]
+    parts = [f"{totals[s]:,} {s}" for s in BEGUN_WITH if totals[s]]
     return f"begins with {found.source} ({found.sha}): {', '.join(parts)} parameters"

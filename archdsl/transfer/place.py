@@ -67,10 +67,10 @@ def place_of(source: str) -> Place:
         if not (path / SPEC).is_file():
             raise EnvError(f"{source} is not a run folder: it has no {SPEC}", help=f"name {_ROUTES}")
         if not (path / WEIGHTS).is_file():
-            raise EnvError(
-                f"the run {source} has no weights",
-                help="it is still training, or was stopped early; the same train command resumes it",
-            )
+            from archdsl.runs.weightless import no_weights
+
+            message, remedy = no_weights(path)
+            raise EnvError(message, help=remedy)
         return _run(source, path)
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import torch
 
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
-from archdsl.runs.events import EpochDone, Resumed, Started, Stopped
+from archdsl.runs.events import EpochDone, Resumed, Started, Stopped, TimedOut
 from archdsl.runs.run import Run
 from archdsl.train.fit import fit
 from archdsl.train.job import Job
@@ -143,3 +145,48 @@ def test_the_job_counts_its_steps() -> None:
     assert (job.group, job.per_epoch, job.steps, job.epochs) == (50, 12, 36, 3)
     cut = replace(job, settings=replace(settings, steps=25))
     assert (cut.steps, cut.epochs) == (25, 3)
+
+
+def slowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of a thirtieth of a second, of which a test can count how many fit into a limit."""
+    real = Training._step
+
+    def step(self: Training, *args: object) -> None:
+        time.sleep(0.03)
+        real(self, *args)
+
+    monkeypatch.setattr(Training, "_step", step)
+
+
+def test_a_limit_of_a_call_lets_each_call_get_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = sha(go(SPECS["ode"], tmp_path / "straight"))
+    slowed(monkeypatch)
+    steps, status = [0], "timeout"
+    while status == "timeout":
+        run = go(SPECS["ode"], tmp_path / "limited", limit=0.1)
+        steps.append(run.result["step"])
+        status = run.result["status"]
+        if status == "timeout":
+            assert run.result["message"] == "the time limit of 0.1 s; the same command resumes it"
+    assert len(steps) > 3
+    assert all(b > a for a, b in pairwise(steps[:-1])), steps
+    assert sha(run) == expected
+    tiny = [go(SPECS["ode"], tmp_path / "tiny", limit=1e-6).result["step"] for _ in range(3)]
+    assert tiny == [1, 2, 3], "however small the limit is"
+
+
+@pytest.mark.holds("timelimit")
+def test_the_limit_of_a_run_counts_all_calls_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slowed(monkeypatch)
+    text = SPECS["ode"].replace("epochs(3)", "epochs(3) timelimit(0.2)")
+    first, again = go(text, tmp_path), go(text, tmp_path)
+    assert first.result["step"] == again.result["step"] > 0
+    heard: list[object] = []
+    go(text, tmp_path, listen=heard.append)
+    assert isinstance(heard[-1], TimedOut)
+    assert heard[-1].of == "run"
+    assert (
+        "the run has had the training that `timelimit(0.2)` allows it; --time-limit SECONDS trains it on"
+        in again.result["message"]
+    )
+    assert go(text, tmp_path, limit=60.0).result["status"] == "finished"

@@ -86,7 +86,12 @@ def command(
     address: Address = None,
     time_limit: Annotated[
         float | None,
-        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Limit of the training time of each run."),
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            min=0.001,
+            help="Train each run so long in this call; the next resumes it.",
+        ),
     ] = None,
     retry: Retry = 1,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")] = False,
@@ -138,7 +143,7 @@ def command(
     missing_data = away(runner.every, data_root)
     for stage in runner.stages:
         check_there(stage.arms, stage.every if again else stage.missing)
-    for text in _beforehand(chosen, runner, missing_data, again) if not quiet else ():
+    for text in _beforehand(chosen, runner, missing_data if not quiet else (), again):
         say(f"note: {text}")
     if columns:
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
@@ -153,9 +158,10 @@ def command(
     if register:
         _register(chosen, runner)
     how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
+    warned: list[str] = []  # by tuning runs, and then not again
     with watched(watch, chosen, runner, requested.wanted, port):
         for execution in executions(chosen, runner, how):
-            current = _carry_out(execution, quiet)
+            current = _carry_out(execution, quiet, warned)
             runner = execution.runner
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
@@ -206,7 +212,7 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     say(register(folder_of(chosen, runner.runs), plan_of(chosen, *runner.untuned), begun))
 
 
-def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
+def _carry_out(execution: Execution, quiet: bool, warned: list[str]) -> Mapping[str, str] | None:
     """Run what is missing; gives the conditions under which it was, None where nothing was."""
     from archdsl.cli.output import typed_command
     from archdsl.cli.support.preload import Beforehand
@@ -218,7 +224,8 @@ def _carry_out(execution: Execution, quiet: bool) -> Mapping[str, str] | None:
     if not execution.needed:
         return None
     todo, jobs, budget, metric = execution.todo, execution.jobs, execution.budget, execution.metric
-    with Watching(sys.stderr, execution.runner, todo, metric, jobs, quiet, execution.sequential) as watching:
+    sequential = execution.sequential
+    with Watching(sys.stderr, execution.runner, todo, metric, jobs, quiet, sequential, warned) as watching:
         watching.note(*([str(budget)] if budget.each > 1 else []), *told(execution.groups))
         try:
             execution.run(Beforehand(watching, len(todo), jobs))

@@ -166,6 +166,7 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     """
     from archdsl.cli.output import say
     from archdsl.emit.build import build
+    from archdsl.runs.events import WARNING
     from archdsl.train.init import initialise
     from archdsl.transfer.begin import begin
 
@@ -173,7 +174,7 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     if run is None:
         initialise(model, seed)
         for text in begin(model, init_of(spec), lambda: spec.trace).notes:
-            say(f"note: {text}")
+            say(text if text.startswith(WARNING) else f"note: {text}")
         return model
     try:
         model.load_state_dict(run.state())
@@ -182,6 +183,8 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
             f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
             help="another --input may not fit them; else train again",
         ) from error
+    if not run.done:
+        say(f"note: {run.folder} did not finish; these are the weights of its last checkpoint")
     return model
 
 

@@ -131,17 +131,18 @@ def _carry_out(execution: SearchExecution, quiet: bool) -> SearchResults:
     from archdsl.study.execute.runner import Listener
 
     watches: list[Watching] = []
+    warned: list[str] = []  # while searching, and then not again
 
     def watch(study: Execution) -> Listener:
         if not quiet:
             say(f"comparing {', '.join(a.name for a in study.runner.arms.arms)} on fresh seeds")
-        stream = sys.stderr
-        found = Watching(stream, study.runner, study.todo, study.study.metric, study.jobs, quiet, study.sequential)
+        metric = study.study.metric
+        found = Watching(sys.stderr, study.runner, study.todo, metric, study.jobs, quiet, study.sequential, warned)
         watches.append(found.__enter__())
         return found
 
     try:
-        with Following(sys.stderr, execution, quiet) as following:
+        with Following(sys.stderr, execution, quiet, warned) as following:
             execution.run(following)
         winners = execution.winners()
         judged = execution.compare(winners, watch)

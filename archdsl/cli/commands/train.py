@@ -64,7 +64,12 @@ def command(
     ] = False,
     time_limit: Annotated[
         float | None,
-        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="Stop after so many seconds of training."),
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            min=0.001,
+            help="Stop this call after so many seconds of training; the next resumes.",
+        ),
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Bitwise reproducible on a GPU too, at some cost; a CPU always is.")
@@ -84,12 +89,12 @@ def command(
     yield_cores()  # before torch is imported
     from archdsl.api import experiment_of
     from archdsl.cli.output import put, put_json, say, talk
+    from archdsl.runs.events import WARNING, warnings_in
 
     out = out if out is not None else _beside(spec)
     chosen = _loaded(spec, out, data, set or ())
     experiment = experiment_of(chosen)
-    if not quiet:
-        talk(chosen.notes)
+    talk(chosen.notes, warnings_alone=quiet)
     requested = ConditionOptions(precision, device, compile, deterministic)
     experiment, before = _before(experiment, data_root, out, requested, resume, again)
     cached = before is not None
@@ -101,6 +106,8 @@ def command(
     )  # fmt: skip
     if run is None:
         return
+    for text in warnings_in(run.result or {}) if cached else ():
+        say(f"{WARNING}{text}")
     told = _evaluation(chosen, experiment, run, device, data_root)
     if format == "json":
         put_json({**record(run, cached), **({"evaluation": told} if told is not None else {})})
@@ -197,7 +204,7 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
         listeners.append(Board(board / named))  # a folder a run, so that several share one board
     leads = _leads()
     try:
-        with Talk(sys.stderr, quiet or not leads, things(experiment.data.dataset.input)) as talk:
+        with Talk(sys.stderr if leads else None, quiet, things(experiment.data.dataset.input)) as talk:
             listeners.append(talk)
             run = fit(
                 build(spec.trace), experiment, listen=lambda e: [f(e) for f in listeners], every=talk.every, **where

@@ -45,14 +45,14 @@ def opened(path: Path, device: str = "auto", data_root: Path | None = None) -> O
         data, seed = _settings(spec)
     except ArchError as error:
         raise _unbuildable(run, error) from error
-    for text in _doubts(run):
-        say(text)
     from archdsl.device import choose_device
     from archdsl.emit.build import build
     from archdsl.evaluate import trained
 
     target, note = choose_device(device)
     net = trained(build(spec.trace), run, target)
+    for text in _doubts(run):  # of weights that are there
+        say(text)
     return Opened(run, spec, data, seed, net, note)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.expand.metrics import unit_of
 from archdsl.report.table import Cell, Column, Table
+from archdsl.runs.events import WARNING, warnings_in
 from archdsl.runs.index import KEYS, OTHERS, differences, epochs, flat, row
 from archdsl.runs.store.log import read_events
 
@@ -86,9 +87,10 @@ def shown(run: Run) -> list[Table]:
     spec = [(f"text {n}", line) for n, line in enumerate(run.spec.splitlines(), 1)]
     settings = [(k, _text(k, v)) for k, v in about.settings.items() if v not in (None, [], False)]
     versions = [(k, _text(k, v)) for k, v in flat(dict(run.versions)).items()]
+    warned = [f"{WARNING}{text}" for text in warnings_in(run.result or {})]
     pair = (Column("what"), Column("value"))
     tables = [
-        Table(pair, (*figures, *result), title=f"{run.folder}", notes=(about.why,) if about.why else ()),
+        Table(pair, (*figures, *result), title=f"{run.folder}", notes=(*((about.why,) if about.why else ()), *warned)),
         Table(pair, (*spec, *settings), title="settings"),
         Table(pair, tuple(versions), title="versions"),
     ]

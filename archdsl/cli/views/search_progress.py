@@ -7,20 +7,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from archdsl.cli.output import tell
+from archdsl.cli.views.study_progress import fresh
 from archdsl.expand.metrics import metric_of
-from archdsl.study.execute.messages import Ready, RunResult
+from archdsl.report.text import printable
+from archdsl.runs.events import WARNING, warnings_in
+from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.report.tables import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from archdsl.search.carry_out import Event, Search
     from archdsl.search.execute import SearchExecution
 
 
 class Following:
-    """Listens to a search and says what happens."""
+    """Listens to a search and says what happens; with ``quiet`` warnings alone. ``warned`` are texts that were said already."""
 
-    def __init__(self, stream: TextIO | None, execution: SearchExecution, quiet: bool) -> None:
-        self.stream = None if quiet else stream
+    def __init__(
+        self, stream: TextIO | None, execution: SearchExecution, quiet: bool, warned: list[str] | None = None
+    ) -> None:
+        self.stream, self.warns = None if quiet else stream, stream
+        self.warned = warned if warned is not None else []
         self.execution, self.metric = execution, metric_of(execution.options.objective)
         self.said = False
         self.began = time.monotonic()
@@ -40,8 +48,15 @@ class Following:
         if isinstance(event, Ready) and not self.said:
             self.said = True
             tell(self.stream, ", ".join(f"{k} {v}" for k, v in event.conditions.items()))
+        if isinstance(event, RunProgress):
+            self._warn(event.key, event.warnings, search)
         if isinstance(event, RunResult):
+            self._warn(event.key, warnings_in(event.figures), search)
             tell(self.stream, self._line(event, search))
+
+    def _warn(self, key: str, texts: Sequence[str], search: Search) -> None:
+        for text in fresh(texts, self.warned):
+            tell(self.warns, f"{WARNING}{printable(text)} (first: {printable(search.label(search.begun[key]))})")
 
     def _line(self, event: RunResult, search: Search) -> str:
         job = search.begun[event.key]

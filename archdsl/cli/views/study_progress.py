@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable, printable_lines
+from archdsl.runs.events import WARNING, warnings_in
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.estimate import time_left
@@ -24,8 +25,17 @@ if TYPE_CHECKING:
 MOST_ROWS = 30  # arms of the live table; a longer one would scroll away
 
 
+def fresh(texts: Iterable[str], said: list[str]) -> list[str]:
+    """The texts that were not said before; they count as said from now on."""
+    new = [text for text in dict.fromkeys(texts) if text not in said]
+    said.extend(new)
+    return new
+
+
 class Watching:
-    """Listens to a study and draws it. ``conditions`` are those of the workers, once one is up."""
+    """Listens to a study and draws it; with ``quiet`` it says warnings alone. ``conditions`` are those of the workers, once one
+    is up. ``warned`` are texts that were said already.
+    """
 
     def __init__(
         self,
@@ -36,8 +46,10 @@ class Watching:
         jobs: int,
         quiet: bool,
         sequential: SequentialRun | None = None,
+        warned: list[str] | None = None,
     ) -> None:
-        self.stream = None if quiet else stream
+        self.stream, self.warns = None if quiet else stream, stream
+        self.warned = warned if warned is not None else []
         self.runner, self.cells, self.metric, self.jobs = runner, {c.key: c for c in cells}, metric_of(metric), jobs
         self.values: dict[str, float | None] = {}  # of runs that ended, by key: a metric may read the log
         self.sequential = sequential
@@ -78,12 +90,23 @@ class Watching:
                     self._say(", ".join(f"{k} {v}" for k, v in conditions.items()), once=True)
             case RunProgress(key=key, share=share):
                 self.share[key] = share
+                self._warn(key, event.warnings)
             case RunResult():
+                self._warn(event.key, warnings_in(event.figures))
                 self.ended += 1
                 self.share.pop(event.key, None)
                 self._say(self._line(event))
                 for text in self._decided():
                     self._say(text)
+
+    def _warn(self, key: str, texts: Sequence[str]) -> None:
+        """Say warnings of a run that no other run has had."""
+        for text in fresh(texts, self.warned):
+            said = f"{WARNING}{printable(text)} (first: {printable(self.runner.label(self.cells[key]))})"
+            if self.live is not None:
+                self._say(said)
+            else:
+                tell(self.warns, said)
 
     def _line(self, event: RunResult) -> str:
         cell = self.cells[event.key]

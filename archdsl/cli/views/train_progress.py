@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from archdsl.cli.output import tell
 from archdsl.report.text import printable, printable_lines
-from archdsl.runs.events import Diverged, EpochDone, Event, Oom, Progress, Resumed, Started, Stopped, TimedOut, Warned
+from archdsl.runs.events import (
+    WARNING,
+    Diverged,
+    EpochDone,
+    Event,
+    Oom,
+    Progress,
+    Resumed,
+    Started,
+    Stopped,
+    TimedOut,
+    Warned,
+    warnings_of,
+)
 
 if TYPE_CHECKING:
     from archdsl.cli.views.live_chart import Bar, History
@@ -44,11 +57,11 @@ def line(event: Event, start: Started, left: float | None = None, what: str = "i
         case Resumed():
             return f"resumes after step {event.step}, in epoch {event.epoch}"
         case TimedOut():
-            return f"stopped after step {event.step}: the time limit of {event.limit:g} s; the same command resumes it"
+            return f"stopped after step {event.step}: {event.why}"
         case Oom():
             return f"out of memory at step {event.step}: {printable(event.message)}"
         case Warned():
-            return f"warning: {printable(event.text)}"
+            return f"{WARNING}{printable(event.text)}"
         case _:  # the result is data, and progress is for the bar
             return ""
 
@@ -64,8 +77,8 @@ def _clock(seconds: float) -> str:
 
 
 class Talk:
-    """Listens to a run and draws it. ``every`` says how often it wants to hear of the progress, None for
-    never.
+    """Listens to a run and draws it; with ``quiet`` it says warnings alone. ``every`` says how often it wants to hear of the
+    progress, None for never.
     """
 
     def __init__(self, stream: TextIO | None, quiet: bool = False, what: str = "images") -> None:
@@ -95,13 +108,13 @@ class Talk:
 
     def __call__(self, event: Event) -> None:
         """Draw an event."""
-        if self._quiet:
-            return
-        if isinstance(event, Started):
+        if isinstance(event, Started) and not self._quiet:
             self._start, self._began = event, time.monotonic()
             for note in event.notes:
                 self._say(printable(note))
-        if self._start is None:
+        if self._start is None:  # quiet, or a warning about what lies in the folder of the run
+            for text in warnings_of(event):
+                self._say(f"{WARNING}{printable(text)}")
             return
         left = None
         if isinstance(event, EpochDone):

@@ -36,7 +36,7 @@ class Actor:
         self._room = importlib.import_module(module)
         self._work = getattr(self._room, function)
         self._options = options
-        self._progress = (0, 0.0)
+        self._progress: tuple[int, float, tuple[str, ...]] = (0, 0.0, ())
         self._stopped = threading.Event()
 
     def ready(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Actor:
 
     def work(self, request: RunRequest) -> tuple[RunResult, tuple[str, dict[str, bytes]] | None]:
         """Carry out a request; with the files of its run where the store is elsewhere."""
-        self._progress = (0, 0.0)
+        self._progress = (0, 0.0, ())
         try:
             result: RunResult = self._work(request, self._options, self._tell, self._stopped.is_set)
         except KeyboardInterrupt as stop:
@@ -54,16 +54,16 @@ class Actor:
         files = self._files(Path(folder)) if self._collect and folder else None
         return replace(result, figures=dict(result.figures)), files
 
-    def progress(self) -> tuple[int, float]:
-        """The epoch and the share that is done of the run under way."""
+    def progress(self) -> tuple[int, float, tuple[str, ...]]:
+        """The epoch, the share that is done, and the warnings so far of the run under way."""
         return self._progress
 
     def stop(self) -> None:
         """Let the run under way make a checkpoint and end."""
         self._stopped.set()
 
-    def _tell(self, epoch: int, share: float) -> None:
-        self._progress = (epoch, share)
+    def _tell(self, epoch: int, share: float, *warnings: str) -> None:
+        self._progress = (epoch, share, (*self._progress[2], *warnings))
 
     def _files(self, folder: Path) -> tuple[str, dict[str, bytes]]:
         return folder.name, {n: (folder / n).read_bytes() for n in TAKEN_BACK if (folder / n).is_file()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,14 @@ from archdsl.errors import ArchError, EnvError, InternalError, Source, StoreErro
 from archdsl.evaluate.carry_out import evaluated
 from archdsl.expand.evaluation import evaluation
 from archdsl.runs.conditions import conditions_of
-from archdsl.runs.events import EpochDone, Event, Progress, Started
+from archdsl.runs.events import EpochDone, Event, Progress, Started, warnings_of
 from archdsl.runs.identify import check_data, with_data
 from archdsl.runs.run import NUMERICS, Run, find_run, load_run
 from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.evaluation import fold_evaluation
 from archdsl.settings.experiment import Experiment
-from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
+from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult, Tell
 from archdsl.train.fit import fit
 from archdsl.train.fused.fit import NotFusable, fit_together
 from archdsl.train.options import FitOptions
@@ -53,7 +53,7 @@ def conditions(options: RunOptions) -> dict[str, str]:
 
 
 def train_cell(
-    request: RunRequest, options: RunOptions, tell: Callable[[int, float], None], stop: Callable[[], bool] | None = None
+    request: RunRequest, options: RunOptions, tell: Tell, stop: Callable[[], bool] | None = None
 ) -> RunResult:
     """Train one run into its folder; ``stop`` is asked whether it is to end with a checkpoint.
 
@@ -66,25 +66,13 @@ def train_cell(
         return _several(request, options, tell, stop)
     if (unmet := _unmet(request, options)) is not None:
         return unmet
-    steps, pausing = 1, False
-
-    def listen(event: Event) -> None:
-        nonlocal steps, pausing
-        match event:
-            case Started():
-                steps = event.steps
-            case Progress() | EpochDone():
-                pausing = isinstance(event, EpochDone) and 0 < request.until <= event.epoch
-                tell(event.epoch, event.step / steps)
-            case _:
-                pass
-
+    listen = _Listening(request.until, tell)
     try:
         if request.evaluation:
             return _evaluate(request, options)
-        run = _fit(request, options, listen, lambda: pausing or (stop is not None and stop()))
+        run = _fit(request, options, listen, lambda: listen.pausing or (stop is not None and stop()))
     except Interrupted as interrupted:
-        if pausing and not (stop is not None and stop()):
+        if listen.pausing and not (stop is not None and stop()):
             return RunResult(request.key, "paused", folder=str(interrupted.folder))
         raise
     except RunLocked as error:
@@ -99,6 +87,30 @@ def train_cell(
     figures = dict(run.result or {})
     status, message = str(figures.get("status", "interrupted")), str(figures.get("message", ""))
     return RunResult(request.key, status, message, "", figures, str(run.folder))
+
+
+@dataclass
+class _Listening:
+    """Hears a run and tells what its study is to know; ``pausing`` once the epoch ``until`` has ended."""
+
+    until: int
+    tell: Tell
+    pausing: bool = False
+    steps: int = 1
+    done: tuple[int, float] = (0, 0.0)
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started():
+                self.steps = event.steps
+            case Progress() | EpochDone():
+                self.pausing = isinstance(event, EpochDone) and 0 < self.until <= event.epoch
+                self.done = (event.epoch, event.step / self.steps)
+                self.tell(*self.done)
+            case _:
+                pass
+        if warned := warnings_of(event):
+            self.tell(*self.done, *warned)
 
 
 def _unmet(request: RunRequest, options: RunOptions) -> RunResult | None:
@@ -140,9 +152,7 @@ def _evaluate(request: RunRequest, options: RunOptions) -> RunResult:
     )
 
 
-def _several(
-    request: RunRequest, options: RunOptions, tell: Callable[[int, float], None], stop: Callable[[], bool] | None
-) -> RunResult:
+def _several(request: RunRequest, options: RunOptions, tell: Tell, stop: Callable[[], bool] | None) -> RunResult:
     each = request.each
     try:
         runs = _together(each, options, tell, stop)
@@ -161,7 +171,7 @@ def _several(
 def _together(
     requests: tuple[RunRequest, ...],
     options: RunOptions,
-    tell: Callable[[int, float], None],
+    tell: Tell,
     stop: Callable[[], bool] | None,
 ) -> list[Run]:
     """The runs of requests that differ in their seed.
@@ -184,6 +194,8 @@ def _together(
     def listen(number: int, event: Event) -> None:
         if isinstance(event, EpochDone) and not number:
             tell(event.epoch, event.epoch / epochs)
+        elif warned := warnings_of(event):
+            tell(0, 0.0, *warned)
 
     try:
         return fit_together(specs[0].trace, experiments, fit_options, listen)

@@ -236,9 +236,9 @@ class Cluster:
             if not done:
                 continue
             with suppress(ray.exceptions.RayError):
-                epoch, share = ray.get(member.progress)
-                if epoch:
-                    yield RunProgress(member.request.key, member.number, epoch, share)
+                epoch, share, warnings = ray.get(member.progress)
+                if epoch or warnings:
+                    yield RunProgress(member.request.key, member.number, epoch, share, warnings)
             member.progress = None
 
     def _end(self, ray: Any) -> None:

@@ -27,6 +27,7 @@ from archdsl.study.execute.messages import (
     RunProgress,
     RunRequest,
     RunResult,
+    progress_of,
     result_of,
 )
 from archdsl.study.execute.pending import Pending
@@ -188,7 +189,7 @@ class Local:
             worker.ready, self.stillborn = True, 0
             yield Ready(**answer)
         elif kind == "progress":
-            news = RunProgress(**answer)
+            news = progress_of(answer)
             yield from (replace(news, key=one.key) for one in (worker.request.each if worker.request else ()))
         elif kind == "result":
             yield from self._ended(worker, result_of(answer), pending)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 # Causes that have nothing to do with the experiment: a run that ended so may be tried again.
 INFRASTRUCTURE = ("died", "environment")
@@ -37,6 +37,12 @@ class RunRequest:
         return (replace(self, others=()), *self.others)
 
 
+class Tell(Protocol):
+    """Hears from a run under way: its epoch, the share that is done, and what it warns of now."""
+
+    def __call__(self, epoch: int, share: float, *warnings: str) -> None: ...
+
+
 More = Callable[[int], Sequence[RunRequest]]  # idle workers → requests for them
 
 
@@ -47,7 +53,7 @@ class RunOptions:
     Args:
         out: the folder of runs.
         precision: ``auto`` takes bf16 where the processor has it.
-        limit: seconds of training after which a run is stopped.
+        limit: seconds of training in this call after which a run is stopped.
         threads: of each worker on a CPU.
     """
 
@@ -90,6 +96,7 @@ class RunProgress:
     worker: int
     epoch: int = 0
     share: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,11 @@ class Ready:
 def request_of(values: dict[str, Any]) -> RunRequest:
     """A request from the values that travelled."""
     return RunRequest(**{**values, "others": tuple(map(request_of, values["others"])), "needs": tuple(values["needs"])})
+
+
+def progress_of(values: dict[str, Any]) -> RunProgress:
+    """Progress from the values that travelled."""
+    return RunProgress(**{**values, "warnings": tuple(values["warnings"])})
 
 
 def result_of(values: dict[str, Any]) -> RunResult:

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         busy.set()
         try:
             result = work(
-                request, options, lambda e, s, key=request.key: say("progress", RunProgress(key, number, e, s))
+                request, options, lambda e, s, *w, key=request.key: say("progress", RunProgress(key, number, e, s, w))
             )
         except KeyboardInterrupt as stop:
             result = RunResult(request.key, "interrupted", str(stop))

@@ -32,7 +32,7 @@ from archdsl.study.report.sections.tuning import tuning
 from archdsl.study.report.tables import others
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.curves import Point
-from archdsl.study.results.outcomes import unmeasured, untrained
+from archdsl.study.results.outcomes import unmeasured, untrained, warned
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit, p_text, unit
 
@@ -237,7 +237,7 @@ def _notes(results: Results) -> Iterator[str]:
         "What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
         f"variation {where}; {included}."
     )
-    for text in (*lacking(results), *unmeasured(results), *untrained(results)):
+    for text in (*lacking(results), *unmeasured(results), *untrained(results), *warned(results)):
         yield _sentence(text)
     for why, names in undefined(results):
         yield _sentence(f"{why} ({quoted(names, 3)})")

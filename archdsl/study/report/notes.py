@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.report import fit_text, tuning_text
 from archdsl.study.report.claim_text import chance, sentences
-from archdsl.study.results.outcomes import unmeasured, untrained
+from archdsl.study.results.outcomes import unmeasured, untrained, warned
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_to_reject
 from archdsl.study.stats.paired import ALL_EQUAL
@@ -40,6 +40,7 @@ def notes(results: Results) -> Iterable[str]:
     yield from lacking(results)
     yield from unmeasured(results)
     yield from untrained(results)
+    yield from warned(results)
     for words, whose in undefined(results):
         yield f"{words} ({quoted(whose, 3)})"
     yield from results.notes

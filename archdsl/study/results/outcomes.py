@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archdsl.expand.metrics import metric_of
+from archdsl.runs.events import WARNING, warnings_in
+from archdsl.study.names import NAMED, quoted
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import RunFigures, figure_of, is_no_number
 from archdsl.words.tasks import Several
+
+
+def warned(results: Results) -> Iterable[str]:
+    """What finished runs were warned of before their first step, each text once, with its arms."""
+    found: dict[str, list[str]] = {}
+    for arm in results.arms:
+        texts = [text for seed in sorted(arm.figures) for text in warnings_in(arm.figures[seed])]
+        for text in dict.fromkeys(texts):
+            found.setdefault(text, []).append(arm.name)
+    for text, names in list(found.items())[:NAMED]:
+        every = len(names) == len(results.arms) > 1
+        yield f"{WARNING}{text} ({'every arm' if every else quoted(names)})"
+    if len(found) > NAMED:
+        yield f"and {len(found) - NAMED} more warnings, which `archdsl runs show RUN` says of a run"
 
 
 def unmeasured(results: Results) -> Iterable[str]:

@@ -19,7 +19,7 @@ from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.train.checks import explained, is_out_of_memory
 from archdsl.train.distributed import Distributed
-from archdsl.train.fit import Recorder, outcome
+from archdsl.train.fit import Recorder
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.loop import FusedTrainer, NotFusable
 from archdsl.train.fused.model import fuse
@@ -116,5 +116,5 @@ def _followed(trainer: FusedTrainer, recorders: Sequence[Recorder]) -> bool:
             stopped = stopped or isinstance(event, Stopped)
         elif isinstance(event, Finished):
             correct = trainer.replicas[number].state.correct
-            recorder.folder.finish(merged_state(trainer.models[number]), outcome(event), correct)
+            recorder.folder.finish(merged_state(trainer.models[number]), recorder.result(event), correct)
     return stopped

@@ -115,5 +115,5 @@ def converged(eps: Positive = 1e-3, squared: bool = False) -> float:
 
 @train_word("adam timelimit(3600)", slot="timelimit", unpublished="a length")
 def timelimit(seconds: Positive) -> float:
-    """Stops the run after so many seconds of training; its outcome is `timeout`, and it can be resumed later."""
+    """Stops the run once it has trained for so many seconds in all; its outcome is `timeout`, and `--time-limit` trains it on."""
     return seconds
