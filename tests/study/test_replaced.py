@@ -9,7 +9,7 @@ import pytest
 from archdsl.api import load
 from archdsl.errors import ArchError
 from archdsl.expand.text import canonical_text
-from archdsl.study.execute.select import SelectionOptions, select
+from archdsl.study.execute.select import STUDY, SelectionOptions, folder_of, question_changes, select, standalone
 from archdsl.study.plan.arms import Arm, Arms, arms_of
 from archdsl.study.plan.file import study_of
 
@@ -140,3 +140,15 @@ def test_a_setting_that_no_arm_would_have_is_refused(factors: str, given: str, r
 def test_a_setting_is_the_base_of_with() -> None:
     found = _with("epochs(2)", set=("train.epochs=7",))
     assert ["epochs(7)" in _text(arm) for arm in found.arms] == [True, False]
+
+
+def test_line_breaks_around_a_text_are_no_other_question(tmp_path: Path) -> None:
+    """A study of a text is found again in its folder as what it was."""
+    for text in (BASE.strip(), BASE, f"\n{BASE}\n\n"):
+        study = select(text, SelectionOptions(into=("tanh",)))
+        folder = folder_of(study, tmp_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / STUDY).exists():
+            (folder / STUDY).write_text(standalone(study))
+        assert question_changes(folder, study) == []
+    assert len(list((tmp_path / "studies").iterdir())) == 1

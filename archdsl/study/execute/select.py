@@ -66,6 +66,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     Raises:
         ArchError: no such study or spec, or options that contradict it.
     """
+    given = given.strip("\n")  # a text is its own name, which a file keeps without them
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
         study = read_study(path / STUDY, options.preset)
