@@ -17,6 +17,7 @@ from archdsl.data.pictures import Failure, Refusals, squared
 from archdsl.data.stream import MOST_WORKERS, Streamed, cores
 from archdsl.data.tree import Found, Picture, classes_said, find, find_again
 from archdsl.data.walk import walked
+from archdsl.report.numbers import many
 from archdsl.words.data.spelling import listing
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     if mixed:
         notes.append(
             f"warning: equal pictures are in different classes: {mixed:,} of {len(kinds):,} different ones{why}"
+        )
+    learned, classes = which[: len(train.digests)], train.arrays.labels
+    once = len(np.unique(learned * (int(labels.max(initial=0)) + 1) + classes))
+    if repeated := len(learned) - once:
+        notes.append(
+            f"{many(repeated, 'training picture is', 'training pictures are')} repeated within a class "
+            f"(equal pixels in this size{why})"
         )
     return tuple(notes)
 

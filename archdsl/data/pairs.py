@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archdsl.data.links import Links
 from archdsl.data.tree import ONE_IN, Walk
 from archdsl.errors import EnvError
 from archdsl.words.data.layouts import unreadable
@@ -42,13 +43,16 @@ def find(masks: Masks) -> Pairs:
     """The pairs of both parts; of one tree, one in five is for the test, chosen by the hash of its name.
 
     Raises:
-        EnvError: a picture has no mask or a mask no picture, a folder is empty, or the layout is doubtful.
+        EnvError: a picture has no mask or a mask no picture, a folder is empty, the layout is doubtful, or a link leads to
+            a picture that is in the set already.
     """
     train_tree, test_tree, notes = masks.parts()
     walk = Walk()
     train = _paired(train_tree, walk)
-    if test_tree is not None:
-        return Pairs(train, _paired(test_tree, walk), (*notes, *walk.notes()))
+    test = _paired(test_tree, walk) if test_tree is not None else None
+    walk.once.check()
+    if test is not None:
+        return Pairs(train, test, (*notes, *walk.notes()))
     if len(train) < 2:
         raise EnvError(
             f"{train_tree.images} has one picture, too few to train and test",
@@ -57,7 +61,7 @@ def find(masks: Masks) -> Pairs:
     ranked = sorted(train, key=lambda p: hashlib.sha256(p.name.encode("utf-8", "surrogateescape")).digest())
     chosen = {pair.name for pair in ranked[: max(1, len(train) // ONE_IN)]}
     said = "one picture in five, chosen by the hash of its name, is the test part"
-    learned, tested = ([p for p in train if (p.name in chosen) == test] for test in (False, True))
+    learned, tested = ([p for p in train if (p.name in chosen) == part] for part in (False, True))
     return Pairs(learned, tested, (*notes, said, *walk.notes()))
 
 
@@ -79,7 +83,9 @@ def files(masks: Masks) -> list[tuple[str, Path]]:
 
 
 def _paired(tree: Pairing, walk: Walk) -> list[Pair]:
-    images, masks = _named(tree.images, walk), _named(tree.masks, walk)
+    walk.once.add_folder(str(tree.images), os.path.realpath(tree.images))
+    images = _named(tree.images, walk)
+    masks = _named(tree.masks, replace(walk, once=Links()))  # several pictures may have one mask
     lossy = [path for path in masks.values() if path.suffix.lower() in LOSSY]
     if lossy:
         raise EnvError(
