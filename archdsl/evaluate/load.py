@@ -20,6 +20,7 @@ from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
 from archdsl.registry.shapes import batch_of, dims
 from archdsl.runs.run import Run
+from archdsl.runs.store.remedy import remedy
 from archdsl.settings.experiment import DataSettings
 from archdsl.train.tta import recorded, viewed
 from archdsl.words.data.tables import Table
@@ -114,7 +115,7 @@ def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
     except RuntimeError as error:
         raise StoreError(
             f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
-            help="its data may have other classes by now; else train again",
+            help=f"its data may have other classes by now; {remedy(run.folder)}",
         ) from error
     return model.eval()
 

@@ -93,7 +93,8 @@ def command(
     again: Annotated[
         bool,
         typer.Option(
-            "--again", help="Train runs again that were made with another torch, device, precision or kernels."
+            "--again",
+            help="Train runs again that are damaged, or were made with another torch, device, precision or kernels.",
         ),
     ] = False,
     register: Annotated[

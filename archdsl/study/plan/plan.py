@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from archdsl.api import setting_findings
 from archdsl.data.fingerprint import fingerprint, short
-from archdsl.errors import EnvError
+from archdsl.errors import EnvError, StoreError
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.evaluations import overlaid, stored
 from archdsl.runs.identify import BEFORE
 from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
+from archdsl.runs.store.settings import NewerRun
 from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms, arms_of
 from archdsl.study.plan.cells import Cell, cells, with_needs
@@ -27,8 +28,11 @@ from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.words.data.values import Dataset
 
-Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
+Status = Literal[
+    "finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing", "damaged"
+]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
+DAMAGED: Status = "damaged"  # it is run again only where that is asked for: its weights may be whole
 FIXED_SEEDS = 5  # of a study that states no number and compares nothing
 
 
@@ -138,12 +142,17 @@ def distinct(every: Sequence[Cell]) -> list[Cell]:
 
 
 def look(out: Path, cell: Cell) -> Found:
-    """What the store has of a cell.
+    """What the store has of a cell. A run whose files are damaged is none, and the message says what repairs it.
 
     Raises:
-        StoreError: its folder is damaged.
+        StoreError: a newer archdsl wrote it.
     """
-    run = find_run(out, cell.experiment)
+    try:
+        run = find_run(out, cell.experiment)
+    except NewerRun:
+        raise
+    except StoreError as error:
+        return Found(DAMAGED, {}, {}, message=f"{error.message}; {error.help}")
     if run is not None:
         found = found_of(run)
         return found if cell.evaluation is None or found.status != "finished" else _evaluated(run, found, cell)

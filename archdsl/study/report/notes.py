@@ -6,7 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
+from archdsl.report.numbers import many
 from archdsl.study.names import NAMED, quoted
+from archdsl.study.plan.plan import DAMAGED
 from archdsl.study.report import fit_text, tuning_text
 from archdsl.study.report.claim_text import sentences
 from archdsl.study.results.outcomes import unmeasured, untrained
@@ -47,8 +49,13 @@ def notes(results: Results) -> Iterable[str]:
         yield "effects that cannot be distinguished: " + "; ".join(results.aliases)
     for arm, seed, status, message in results.failures[:5]:
         yield f"`{arm}`, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+    if damaged := sum(a.states.get(DAMAGED, 0) for a in results.arms):
+        yield (
+            f"{many(damaged, 'run is', 'runs are')} damaged and {'counts' if damaged == 1 else 'count'} as missing; the study "
+            f"with --again trains {'it' if damaged == 1 else 'them'} again"
+        )
     if len(results.failures) > 5:
-        yield f"and {len(results.failures) - 5} more runs without a result"
+        yield f"and {many(len(results.failures) - 5, 'more run')} without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
     yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
 

@@ -39,7 +39,7 @@ class ArmResult:
 
     decision: which runs count, and the verdict. values: the metric by seed, of the runs that count. figures: all figures of
     a finished run's result, by seed. states: how many of the planned runs are finished, diverged, failed, oom, timeout,
-    interrupted, running, foreign, missing. folders: the run folders by seed. more: other metrics by name and seed.
+    interrupted, running, foreign, missing, damaged. folders: the run folders by seed. more: other metrics by name and seed.
     untrained: seeds of finished runs that did not train (see ``RunFigures.trained``).
     comparison: with the reference, seed by seed, None for the reference itself. twin: the arm before it that is the same
     experiment, "" where there is none; its comparison counts once.
