@@ -25,7 +25,7 @@ HARM: dict[str, Callable[[Path], object]] = {
 
 
 def one(place: Path) -> Path:
-    return sorted(place.glob("runs/tiny-*-s1"))[0]
+    return min(place.glob("runs/tiny-*-s1"))
 
 
 @pytest.mark.parametrize("how", HARM)
@@ -55,7 +55,7 @@ def test_the_rest_is_shown_and_the_named_command_repairs_the_run(
 def test_ablate_again_repairs_it(place: Path, whole: Whole, run: Run, here: Cli) -> None:
     whole.into(place)
     HARM["result"](one(place))
-    HARM["settings"](sorted(place.glob("runs/tiny-*-s0"))[0])
+    HARM["settings"](min(place.glob("runs/tiny-*-s0")))
     done = run("ablate", *STUDY, "--again", "-q")
     assert done.code == 0, done.err
     assert "4 of 4 runs" in done.out

@@ -158,7 +158,7 @@ def test_remedies_by_what_is_damaged(tmp_path: Path) -> None:
     assert remedy(path).startswith(f"`archdsl train {path} --again` trains it again; ")
     (path / "spec.arch").write_bytes(b"\xff")
     assert remedy(path).startswith(f"`archdsl runs delete {path}` removes it")
-    with pytest.raises(StoreError, match="is damaged \\(spec.arch is not UTF-8 text\\)"):
+    with pytest.raises(StoreError, match=r"is damaged \(spec.arch is not UTF-8 text\)"):
         load_run(path)
     (path / "result.json").unlink()
     (path / "result.json").mkdir()

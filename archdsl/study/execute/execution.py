@@ -133,8 +133,8 @@ class Execution:
         return Local(options, self.jobs, self.folder, self.how.retry)
 
     def _redone(self) -> list[Cell]:
-        """Runs that are damaged, or were made, or begun, under other conditions than those of now. The nodes of a cluster are asked only
-        when they are there: for them, what the options say counts, and else what most runs have.
+        """Runs that are damaged, or were made, or begun, under other conditions than those of now. The nodes of a cluster are
+        asked only when they are there: for them, what the options say counts, and else what most runs have.
         """
         from archdsl.study.execute.ask import conditions
 

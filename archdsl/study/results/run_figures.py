@@ -22,9 +22,7 @@ LEVEL = 0.005  # of the tail of the binomial distribution: the upper end of the 
 
 
 def logged(folder: Path) -> tuple[Mapping[str, Any], ...]:
-    """The events of a run. A log that is damaged has none, and that is noted: the figures of the run are in its result, and a study
-    is not lost for it.
-    """
+    """The events of a run. A log that is damaged has none, and that is noted: the figures of the run are in its result."""
     try:
         return tuple(read_events(folder))
     except StoreError as error:
