@@ -188,5 +188,10 @@ def about(folder: Folder) -> dict[str, Any]:
 def _empty(found: Found) -> list[str]:
     """Files without a byte, which a run refuses; no picture is decoded here."""
     empty = [str(path) for path, _ in (*found.train, *found.test) if not os.path.getsize(path)]
-    many = f"{len(empty):,} pictures are" if len(empty) > 1 else "1 picture is"
-    return [f"warning: a run refuses this set: {many} empty (0 bytes): {listing(empty)}"] if empty else []
+    return (
+        [
+            f"warning: a run refuses this set: {many(len(empty), 'picture is', 'pictures are')} empty (0 bytes): {listing(empty)}"
+        ]
+        if empty
+        else []
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from archdsl.data.links import Links
 from archdsl.data.tree import ONE_IN, Walk
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.layouts import unreadable
 from archdsl.words.data.masks import NAMES
 from archdsl.words.data.spelling import is_picture, listing
@@ -95,10 +96,10 @@ def _paired(tree: Pairing, walk: Walk) -> list[Pair]:
     for ours, theirs, what, other in ((images, masks, "picture", "mask"), (masks, images, "mask", "picture")):
         alone = sorted(ours.keys() - theirs.keys())
         if alone:
-            many = f"{len(alone):,} {what}s have" if len(alone) > 1 else f"1 {what} has"
+            lacking = many(len(alone), f"{what} has", f"{what}s have")
             place = tree.masks if other == "mask" else tree.images
             raise EnvError(
-                f"{many} no {other}: {listing([str(ours[name]) for name in alone])}",
+                f"{lacking} no {other}: {listing([str(ours[name]) for name in alone])}",
                 help=f"a {other} has the name of its {what}, but for the ending: {place / alone[0]}.png; or remove the {what}",
             )
     return [Pair(name, images[name], masks[name]) for name in sorted(images)]

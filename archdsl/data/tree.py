@@ -12,6 +12,7 @@ from pathlib import Path
 
 from archdsl.data.links import Links, check_link
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.layouts import LAYOUT, broken, class_folders, sub_folders, unreadable
 from archdsl.words.data.spelling import is_picture, listing, skipped, twins
 
@@ -78,14 +79,16 @@ class Walk:
     def notes(self) -> tuple[str, ...]:
         """What was left out, and what is deeper than usual."""
         below = (
-            (f"{self.deeper:,} pictures are in folders below that of their class, and count for it",)
+            (
+                f"{many(self.deeper, 'picture is', 'pictures are')} in folders below that of their class, and count for it",
+            )
             if self.deeper
             else ()
         )
         if self.links:
-            many = f"{len(self.links):,} links to folders are" if len(self.links) > 1 else "1 link to a folder is"
+            followed = many(len(self.links), "link to a folder is", "links to folders are")
             places = listing([f"{path} → {os.path.realpath(path)}" for path in self.links])
-            below = (*below, f"{many} followed: {places}")
+            below = (*below, f"{followed} followed: {places}")
         if not self.skipped:
             return below
         return (
@@ -149,7 +152,7 @@ def classes_said(found: Found) -> str:
     text = f"{len(counts):,} classes (training + test pictures): {shown}"
     if len(counts) > LISTED:
         least, most = min(counts, key=lambda c: c[1]), max(counts, key=lambda c: c[1])
-        ends = f"the smallest is {least[0]} with {least[1]:,} training pictures, the largest {most[0]} with {most[1]:,}"
+        ends = f"the smallest is {least[0]} with {many(least[1], 'training picture')}, the largest {most[0]} with {most[1]:,}"
         text += f" and {len(counts) - LISTED:,} more; {ends}"
     return text
 
@@ -182,7 +185,7 @@ def _beside(tree: Path, walk: Walk) -> list[str]:
     if not files:
         return []
     some = f", {pictures:,} of them pictures without a class" if pictures else ""
-    return [f"not used: {len(files):,} files beside the class folders of {tree}{some} ({listing(files)})"]
+    return [f"not used: {many(len(files), 'file')} beside the class folders of {tree}{some} ({listing(files)})"]
 
 
 def _listed(tree: Path, names: Sequence[str], walk: Walk) -> list[Picture]:
@@ -201,7 +204,7 @@ def _listed(tree: Path, names: Sequence[str], walk: Walk) -> list[Picture]:
         strange = [p for p in files if not is_picture(p)]
         if strange:
             raise EnvError(
-                f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
+                f"{strange[0]} is not a picture ({many(len(strange), 'such file')} in {tree / name})",
                 help="move other files out of the class folders, and convert pictures of other formats to PNG or JPEG",
             )
         if not files:

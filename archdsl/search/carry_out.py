@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.order import Job, Order, Score
 from archdsl.search.ranking import Values, ranked
@@ -112,7 +113,7 @@ class Search:
 
     def label(self, job: Job) -> str:
         """What people call a job."""
-        epochs = f", {self.order.rungs[job.rung]} epochs" if len(self.order.rungs) > 1 else ""
+        epochs = f", {many(self.order.rungs[job.rung], 'epoch')}" if len(self.order.rungs) > 1 else ""
         return f"#{job.candidate} {self.candidates.every[job.candidate].label}{epochs}"
 
     def _ended(self, result: RunResult) -> None:

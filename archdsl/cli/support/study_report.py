@@ -6,6 +6,8 @@ import sys
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from archdsl.report.numbers import many
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -83,10 +85,7 @@ def report(
     _print(results, format, detect, rows, columns)
     sys.stdout.flush()
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
-        say(
-            f"note: {results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm "
-            "and do not count"
-        )
+        say(f"note: {many(results.unused, 'finished run')} came after the decision on their arm and do not count")
     folder = folder_of(chosen, runs)
     target, changes = html or folder / "report.html", question_changes(folder, chosen)
     from archdsl.export.target import replacing

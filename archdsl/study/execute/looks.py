@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from archdsl.report.numbers import many
 from archdsl.study.execute.records import keep_list, read_list
 
 FILE = "questions.json"  # in the folder of runs
@@ -73,7 +74,7 @@ def _difference(other: dict[str, Any], now: dict[str, Any]) -> str:
     parts = [f"{key} {then[key] or 'none'}" for key in ASKED if then[key] != now[key]]
     if then["arms"] != now["arms"]:
         parts.append(
-            f"{len(then['arms'])} arms" + (" that are others" if len(then["arms"]) == len(now["arms"]) else "")
+            many(len(then["arms"]), "arm") + (" that are others" if len(then["arms"]) == len(now["arms"]) else "")
         )
     if then["reference"] != now["reference"]:
         parts.append(f"reference `{other['reference']}`")

@@ -17,6 +17,7 @@ from typing import Any
 from archdsl.atomic import read_object, write_whole
 from archdsl.data.fingerprint import short
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.study.execute.records import keep_list, read_list
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
@@ -74,7 +75,8 @@ def register(folder: Path, plan: dict[str, Any], begun: int) -> str:
         return f"registered on {known['time']} as {known['hash'][:SHOWN]}"
     if begun:
         raise ArchError(
-            f"{begun} runs of the study are there already, and a plan is registered before the first one",
+            f"{many(begun, 'run of the study is', 'runs of the study are')} there already, and a plan is registered before "
+            "the first one",
             help="leave --register out, or use --runs NEW_FOLDER",
         )
     entry = {"time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "hash": hash_of(plan), "plan": plan}
@@ -112,7 +114,7 @@ def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             continue
         if key == "seeds":
             before, after = len(old or ()), len(new or ())
-            yield f"{before} seeds became {after}" if before != after else "other seeds"
+            yield f"{many(before, 'seed')} became {after}" if before != after else "other seeds"
         elif key == "arms":
             yield "the arms changed"
         elif key == "more":
