@@ -108,7 +108,8 @@ def test_formats(run: Run, out: Path) -> None:
         ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdf"), ("data.dataset=digits", "abcdf"),
         ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdef"),
         ("accuracy != none", "ab"), ("train.syncbn=false", "abcdf"), ("date >= 2001", "abcdef"), ("accuracy > -1", "ab"),
-        ("not status = finished", "cdef"), ("params > 1k", "abcd"), ("params < 0.001M and params > 1K", ""), ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
+        ("not status = finished", "cdef"), ("params > 1k", "abcdf"), ("params < 1.2K", ""),
+        ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
     ],
 )  # fmt: skip
 def test_where(run: Run, out: Path, where: str, kept: str) -> None:

@@ -204,7 +204,7 @@ def test_many_classes_are_abbreviated(tmp_path: Path) -> None:
     (tmp_path / "c11" / "2.png").write_bytes(PNG)
     said = load(Folder(str(tmp_path), 8)).notes[0]
     assert said.startswith("12 classes (training + test pictures): c00 1 + 1, c01 1 + 1")
-    assert said.endswith("c09 1 + 1 and 2 more; the smallest is c00 with 1 training pictures, the largest c11 with 2")
+    assert said.endswith("c09 1 + 1 and 2 more; the smallest is c00 with 1 training picture, the largest c11 with 2")
 
 
 def test_a_test_part_that_is_the_training_part(tmp_path: Path) -> None:

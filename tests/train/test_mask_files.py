@@ -174,7 +174,7 @@ def test_names_of_classes(tmp_path: Path) -> None:
     for text, message in (
         ("sky\ntree\n", "names 2 classes, and the text says classes=3"),
         ("sky\n\nroad\n", "has an empty line"),
-        ("sky\n", "has 1 names"),
+        ("sky\n", "has 1 name"),
         ("sky\nsky\nroad", "names the class sky twice"),
     ):
         (tmp_path / "classes.txt").write_text(text)

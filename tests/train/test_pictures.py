@@ -135,7 +135,7 @@ def _break(root: Path, how: str) -> None:
     ("how", "message"),
     [
         ("no folder", "there is no folder"),
-        ("one class", "has 1 sub-folders"),
+        ("one class", "has 1 sub-folder"),
         ("empty class", "eel is empty"),
         ("text among them", r"notes.txt is not a picture"),
         ("torn picture", r"1 picture of .* does not decode: .*0.png"),
