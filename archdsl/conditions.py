@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from archdsl.errors import ArchError
 from archdsl.limits import Limits
+from archdsl.report.numbers import of_percent
 
 Test = Callable[..., bool]  # of whatever the vocabulary's tests take
 Compare = Callable[[Any, Any], bool]
@@ -26,6 +27,8 @@ SIGNS: dict[str, Compare] = {
     "!=": operator.ne,
 }
 EQUALITY = ("=", "==", "!=")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([kKMGT%]?)", re.ASCII)
+_SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 SHOWN = 200  # characters of a condition in a message
 _TOKEN = re.compile(r"""\s*(?:(<=|>=|==|!=|=|<|>|\(|\))|("[^"]*"|'[^']*')|([^\s<>=!()"']+(?:\([^()]*\))?))""")
 
@@ -36,6 +39,14 @@ class Vocabulary(Protocol):
     def compared(self, name: str, sign: str, value: str, quoted: bool) -> Test: ...
 
     def alone(self, name: str) -> Test: ...
+
+
+def number(text: str) -> float | None:
+    """A number as conditions have it: `1e6`, `1M`, `90%`; None for every other text."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    return of_percent(found[1]) if found[2] == "%" else float(found[1]) * _SCALE[found[2]]
 
 
 def shown(option: str, text: str) -> str:

@@ -17,6 +17,7 @@ from archdsl.data.pictures import Failure, Refusals, squared
 from archdsl.data.stream import MOST_WORKERS, Streamed, cores
 from archdsl.data.tree import Found, Picture, classes_said, find, find_again
 from archdsl.data.walk import walked
+from archdsl.report.numbers import many
 from archdsl.words.data.spelling import listing
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     if mixed:
         notes.append(
             f"warning: equal pictures are in different classes: {mixed:,} of {len(kinds):,} different ones{why}"
+        )
+    learned, classes = which[: len(train.digests)], train.arrays.labels
+    once = len(np.unique(learned * (int(labels.max(initial=0)) + 1) + classes))
+    if repeated := len(learned) - once:
+        notes.append(
+            f"{many(repeated, 'training picture is', 'training pictures are')} repeated within a class "
+            f"(equal pixels in this size{why})"
         )
     return tuple(notes)
 
@@ -184,5 +192,10 @@ def about(folder: Folder) -> dict[str, Any]:
 def _empty(found: Found) -> list[str]:
     """Files without a byte, which a run refuses; no picture is decoded here."""
     empty = [str(path) for path, _ in (*found.train, *found.test) if not os.path.getsize(path)]
-    many = f"{len(empty):,} pictures are" if len(empty) > 1 else "1 picture is"
-    return [f"warning: a run refuses this set: {many} empty (0 bytes): {listing(empty)}"] if empty else []
+    return (
+        [
+            f"warning: a run refuses this set: {many(len(empty), 'picture is', 'pictures are')} empty (0 bytes): {listing(empty)}"
+        ]
+        if empty
+        else []
+    )

@@ -18,6 +18,7 @@ from archdsl.data.memory import resident_limit
 from archdsl.data.pictures import squared
 from archdsl.data.tree import ONE_IN
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data import cells as c
 from archdsl.words.data.pictures import named
 from archdsl.words.data.sheets import texts
@@ -66,7 +67,7 @@ def read(pictures: Pictures) -> DataParts:
     done = merged(*(d.done for d in decoded))
     both = int(np.isin(decoded[1].digests, decoded[0].digests).sum())
     notes = (
-        f"{len(train):,} pictures to train on and {len(test):,} to test",
+        f"{many(len(train), 'picture')} to train on and {len(test):,} to test",
         *targets.said(train, test, pictures.labels.heads),
         *notes,
         *said(done, count),

@@ -16,6 +16,7 @@ from archdsl.data.memory import resident_limit
 from archdsl.data.pairs import find
 from archdsl.data.pictures import Failure, Undecodable, channels_first, middle
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.masks import MOST
 from archdsl.words.data.spelling import listing
 from archdsl.words.tasks import IGNORED
@@ -61,7 +62,10 @@ def read(masks: Masks) -> DataParts:
     table[IGNORED_VALUE] = 1 if binary else IGNORED
     train, test = (_labelled(part.arrays.images, table) for part in decoded)
     notes = (
-        f"{len(train):,} pictures with masks to train on and {len(test):,} to test, {len(names)} classes",
+        (
+            f"{many(len(train), 'picture with its mask', 'pictures with masks')} to train on and {len(test):,} to test, "
+            f"{len(names)} classes"
+        ),
         *pairs.notes,
         *((f"the masks have the values 0 and 255: 255 is the class {names[1]}",) if binary else ()),
         *(_doubtful(train, test) if len(names) == 2 and not binary else ()),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archdsl.data.links import Links
 from archdsl.data.tree import ONE_IN, Walk
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.layouts import unreadable
 from archdsl.words.data.masks import NAMES
 from archdsl.words.data.spelling import is_picture, listing
@@ -42,13 +44,16 @@ def find(masks: Masks) -> Pairs:
     """The pairs of both parts; of one tree, one in five is for the test, chosen by the hash of its name.
 
     Raises:
-        EnvError: a picture has no mask or a mask no picture, a folder is empty, or the layout is doubtful.
+        EnvError: a picture has no mask or a mask no picture, a folder is empty, the layout is doubtful, or a link leads to
+            a picture that is in the set already.
     """
     train_tree, test_tree, notes = masks.parts()
     walk = Walk()
     train = _paired(train_tree, walk)
-    if test_tree is not None:
-        return Pairs(train, _paired(test_tree, walk), (*notes, *walk.notes()))
+    test = _paired(test_tree, walk) if test_tree is not None else None
+    walk.once.check()
+    if test is not None:
+        return Pairs(train, test, (*notes, *walk.notes()))
     if len(train) < 2:
         raise EnvError(
             f"{train_tree.images} has one picture, too few to train and test",
@@ -57,7 +62,7 @@ def find(masks: Masks) -> Pairs:
     ranked = sorted(train, key=lambda p: hashlib.sha256(p.name.encode("utf-8", "surrogateescape")).digest())
     chosen = {pair.name for pair in ranked[: max(1, len(train) // ONE_IN)]}
     said = "one picture in five, chosen by the hash of its name, is the test part"
-    learned, tested = ([p for p in train if (p.name in chosen) == test] for test in (False, True))
+    learned, tested = ([p for p in train if (p.name in chosen) == part] for part in (False, True))
     return Pairs(learned, tested, (*notes, said, *walk.notes()))
 
 
@@ -80,7 +85,9 @@ def files(masks: Masks) -> list[tuple[str, Path]]:
 
 
 def _paired(tree: Pairing, walk: Walk) -> list[Pair]:
-    images, masks = _named(tree.images, walk), _named(tree.masks, walk)
+    walk.once.add_folder(str(tree.images), os.path.realpath(tree.images))
+    images = _named(tree.images, walk)
+    masks = _named(tree.masks, replace(walk, once=Links()))  # several pictures may have one mask
     lossy = [path for path in masks.values() if path.suffix.lower() in LOSSY]
     if lossy:
         raise EnvError(
@@ -90,10 +97,10 @@ def _paired(tree: Pairing, walk: Walk) -> list[Pair]:
     for ours, theirs, what, other in ((images, masks, "picture", "mask"), (masks, images, "mask", "picture")):
         alone = sorted(ours.keys() - theirs.keys())
         if alone:
-            many = f"{len(alone):,} {what}s have" if len(alone) > 1 else f"1 {what} has"
+            lacking = many(len(alone), f"{what} has", f"{what}s have")
             place = tree.masks if other == "mask" else tree.images
             raise EnvError(
-                f"{many} no {other}: {listing([str(ours[name]) for name in alone])}",
+                f"{lacking} no {other}: {listing([str(ours[name]) for name in alone])}",
                 help=f"a {other} has the name of its {what}, but for the ending: {place / alone[0]}.png; or remove the {what}",
             )
     return [Pair(name, images[name], masks[name]) for name in sorted(images)]

@@ -11,6 +11,7 @@ from PIL import Image
 from archdsl.data.decode import Undecodable, upright
 from archdsl.errors import EnvError
 from archdsl.limits import Limits
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +96,7 @@ class Refusals:
         """Raise an EnvError if there was any."""
         if self.count:
             more = f", and {self.count - len(self.named)} more" if self.count > len(self.named) else ""
-            pictures = "1 picture" if self.count == 1 else f"{self.count:,} pictures"
+            pictures = many(self.count, "picture")
             raise EnvError(
                 f"{pictures} of {self.where} {'does' if self.count == 1 else 'do'} not decode: {'; '.join(self.named)}{more}",
                 help="replace or remove them: no picture is skipped silently",

@@ -12,6 +12,7 @@ from archdsl.data import targets
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.columns import numbers
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data import cells as c
 from archdsl.words.data.sheets import sheet, texts
 
@@ -112,7 +113,9 @@ def _chosen(values: Floats, labels: Labels | Floats, head: Head, path: Path) -> 
     if head.numbers or head.heads:
         different = np.unique(digests)
         if len(different) < 2:
-            raise EnvError(f"{path} has {len(different)} different rows, too few to train and test", help="add rows")
+            raise EnvError(
+                f"{path} has {many(len(different), 'different row')}, too few to train and test", help="add rows"
+            )
         return np.isin(digests, different[: max(1, len(different) // ONE_IN)], kind="sort")
     chosen = np.zeros(len(labels), np.bool_)
     for number in np.unique(labels):
@@ -120,7 +123,7 @@ def _chosen(values: Floats, labels: Labels | Floats, head: Head, path: Path) -> 
         different = np.unique(digests[mine])
         if len(different) < 2:
             raise EnvError(
-                f"the class `{head.classes[number][:40]}` of {path} has {len(different)} different rows, too few "
+                f"the class `{head.classes[number][:40]}` of {path} has {many(len(different), 'different row')}, too few "
                 "to train and test",
                 help="add rows, or put test rows into a file of their own",
             )
@@ -175,7 +178,7 @@ def _said(parts: DataParts, head: Head, split: str) -> tuple[str, ...]:
 
 
 def _features(parts: DataParts, head: Head) -> str:
-    return f"{len(parts.train) + len(parts.test):,} rows of {len(head.features):,} features: {_listed(head.features)}"
+    return f"{many(len(parts.train) + len(parts.test), 'row')} of {many(len(head.features), 'feature')}: {_listed(head.features)}"
 
 
 def _spreads(parts: DataParts, head: Head) -> Iterator[str]:

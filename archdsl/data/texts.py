@@ -9,6 +9,7 @@ import numpy as np
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.memory import resident_limit
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 
 SONNETS_HOME = "https://www.gutenberg.org/ebooks/1041"
 
@@ -38,7 +39,9 @@ def read(text: Text) -> DataParts:
     counts = f"{len(train):,} characters to train on and {len(test):,} to test, {len(names)} different ones"
     notes = [f"{counts}, in windows of {text.length}", where]
     if only:
-        notes.append(f"warning: the training part lacks {len(only)} characters of the test part: {_shown(only)}")
+        notes.append(
+            f"warning: the training part lacks {many(len(only), 'character')} of the test part: {_shown(only)}"
+        )
     return DataParts(parts[0], parts[1], text.path, tuple(notes))
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from archdsl.data.links import Links, check_link
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.layouts import LAYOUT, broken, class_folders, sub_folders, unreadable
 from archdsl.words.data.spelling import is_picture, listing, skipped, twins
 
@@ -22,12 +24,13 @@ LISTED = 10  # classes whose pictures are counted one by one in a message
 @dataclass
 class Walk:
     """A walk through folders. ``skipped`` counts the hidden files and those that systems leave behind, by name; ``deeper``
-    the pictures in folders below that of their class; ``links`` are those to folders.
+    the pictures in folders below that of their class; ``links`` are those to folders, ``once`` says which count twice.
     """
 
     skipped: Counter[str] = field(default_factory=Counter)
     deeper: int = 0
     links: list[str] = field(default_factory=list)
+    once: Links = field(default_factory=Links)
 
     def files(self, folder: str, root: str, followed: tuple[str, ...] = ()) -> Iterator[str]:
         """All files in a folder and below it, in no order; links followed.
@@ -60,8 +63,10 @@ class Walk:
         if entry.is_dir():
             place = check_link(entry.path, root, followed)
             self.links.append(entry.path)
+            self.once.add_folder(entry.path, place)
             yield from self.files(entry.path, root, (*followed, place))
         elif entry.is_file():
+            self.once.files.append(entry.path)
             yield entry.path
         else:
             raise EnvError(f"the link {entry.path} points to neither a file nor a folder", help="remove it")
@@ -74,39 +79,22 @@ class Walk:
     def notes(self) -> tuple[str, ...]:
         """What was left out, and what is deeper than usual."""
         below = (
-            (f"{self.deeper:,} pictures are in folders below that of their class, and count for it",)
+            (
+                f"{many(self.deeper, 'picture is', 'pictures are')} in folders below that of their class, and count for it",
+            )
             if self.deeper
             else ()
         )
         if self.links:
-            many = f"{len(self.links):,} links to folders are" if len(self.links) > 1 else "1 link to a folder is"
+            followed = many(len(self.links), "link to a folder is", "links to folders are")
             places = listing([f"{path} → {os.path.realpath(path)}" for path in self.links])
-            below = (*below, f"{many} followed: {places}")
+            below = (*below, f"{followed} followed: {places}")
         if not self.skipped:
             return below
         return (
             *below,
             "left out: " + ", ".join(f"{name} ({count:,})" for name, count in sorted(self.skipped.items())),
         )
-
-
-def check_link(path: str, root: str, followed: tuple[str, ...] = ()) -> str:
-    """The folder that a link leads to.
-
-    Raises:
-        EnvError: its pictures would count twice, or without end.
-    """
-    place, real = os.path.realpath(path), os.path.realpath(root)
-    for other in (real, *followed):
-        if _within(place, other) or _within(other, place):
-            raise EnvError(
-                f"the link {path} leads to {place}, whose pictures are in the set already", help="remove the link"
-            )
-    return place
-
-
-def _within(inner: str, outer: str) -> bool:
-    return (inner + os.sep).startswith(outer.rstrip(os.sep) + os.sep)
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ def find(train_tree: Path, test_tree: Path | None) -> Found:
 
     Raises:
         EnvError: the trees hold different classes, a class is empty, a file in it is not a picture, a link leads nowhere
-            or into the set, a folder cannot be read.
+            or to a file that is in the set already, a folder cannot be read.
     """
     names, walk = class_folders(train_tree), Walk()
     train = _listed(train_tree, names, walk)
@@ -141,6 +129,7 @@ def find(train_tree: Path, test_tree: Path | None) -> Found:
     else:
         _check_same(train_tree, names, test_tree, sub_folders(test_tree))
         test, notes = _listed(test_tree, names, walk), ()
+    walk.once.check()
     loose = [note for tree in filter(None, (train_tree, test_tree)) for note in _beside(tree, walk)]
     alike = [f"the classes {a} and {b} differ only in case" for a, b in twins(names, str.casefold)]
     return Found(tuple(train), tuple(test), names, (*notes, *loose, *walk.notes(), *alike))
@@ -163,7 +152,7 @@ def classes_said(found: Found) -> str:
     text = f"{len(counts):,} classes (training + test pictures): {shown}"
     if len(counts) > LISTED:
         least, most = min(counts, key=lambda c: c[1]), max(counts, key=lambda c: c[1])
-        ends = f"the smallest is {least[0]} with {least[1]:,} training pictures, the largest {most[0]} with {most[1]:,}"
+        ends = f"the smallest is {least[0]} with {many(least[1], 'training picture')}, the largest {most[0]} with {most[1]:,}"
         text += f" and {len(counts) - LISTED:,} more; {ends}"
     return text
 
@@ -196,24 +185,26 @@ def _beside(tree: Path, walk: Walk) -> list[str]:
     if not files:
         return []
     some = f", {pictures:,} of them pictures without a class" if pictures else ""
-    return [f"not used: {len(files):,} files beside the class folders of {tree}{some} ({listing(files)})"]
+    return [f"not used: {many(len(files), 'file')} beside the class folders of {tree}{some} ({listing(files)})"]
 
 
 def _listed(tree: Path, names: Sequence[str], walk: Walk) -> list[Picture]:
     """Every picture, by class and then by name. A file of another kind is an error, not skipped."""
     pictures: list[Picture] = []
+    real = os.path.realpath(tree)
     for label, name in enumerate(names):
         place = str(tree / name)
         try:
             followed = (check_link(place, str(tree)),) if os.path.islink(place) else ()
             walk.links += [place] if followed else []
+            walk.once.add_folder(place, followed[0] if followed else os.path.join(real, name))
             files = sorted(walk.files(place, str(tree), followed), key=lambda p: p.split(os.sep))
         except OSError as error:
             raise unreadable(error) from error
         strange = [p for p in files if not is_picture(p)]
         if strange:
             raise EnvError(
-                f"{strange[0]} is not a picture ({len(strange)} such files in {tree / name})",
+                f"{strange[0]} is not a picture ({many(len(strange), 'such file')} in {tree / name})",
                 help="move other files out of the class folders, and convert pictures of other formats to PNG or JPEG",
             )
         if not files:

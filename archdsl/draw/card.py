@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archdsl.draw.metrics import width
 from archdsl.draw.scene import Rect, Scene, Text
 from archdsl.registry.shapes import dims as shown
-from archdsl.report.numbers import compact, exact
+from archdsl.report.numbers import compact, exact, many
 
 if TYPE_CHECKING:
     from archdsl.draw.diagram import Box, Chip
@@ -127,6 +127,6 @@ def _put_strip(scene: Scene, chips: tuple[Chip, ...], y: float) -> None:
 def _tip(box: Box) -> str:
     times = f" ×{box.times}" if box.times > 1 else ""
     parts = [f"{box.path}{times}: {box.text}"]
-    parts += [f"{exact(box.params)} parameters"] if box.params else []
+    parts += [f"{many(box.params, 'parameter')}"] if box.params else []
     parts += [f"{exact(box.macs)} MACs"] if box.macs else []
     return ", ".join([*parts, f"gives {dims(box.shape)}"])

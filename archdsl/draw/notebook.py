@@ -10,8 +10,9 @@ from archdsl.draw.svg import svg_text
 from archdsl.draw.view import diagram
 from archdsl.ir.cost import Cost
 from archdsl.ir.trace import Trace
-from archdsl.report import compact, exact
+from archdsl.report import compact
 from archdsl.report.html import html_picture
+from archdsl.report.numbers import many
 from archdsl.report.text import printable
 
 MOST = 400  # boxes of a picture; of a larger network modules are closed
@@ -19,7 +20,7 @@ MOST = 400  # boxes of a picture; of a larger network modules are closed
 
 def html(trace: Trace, cost: Cost, name: str) -> str:
     """The drawing as an ``img``; its heading has parameters, MACs and depth."""
-    counts = f"{exact(cost.params)} parameters · {compact(cost.macs)} MACs · depth {cost.depth}"
+    counts = f"{many(cost.params, 'parameter')} · {compact(cost.macs)} MACs · depth {cost.depth}"
     title = "" if name == "<spec>" else printable(Path(name).stem)
     drawn = diagram(trace, title, counts)
     if sum(1 for panel in drawn.all for _ in boxes(panel.frame)) > MOST:

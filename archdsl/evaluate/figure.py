@@ -12,6 +12,7 @@ from archdsl.errors import ArchError
 from archdsl.evaluate.metrics import Report
 from archdsl.export.target import replacing
 from archdsl.extras import installed, require
+from archdsl.report.numbers import many
 
 NAMED = 40  # classes up to which each is named, and each cell has its number
 LONGEST = 16
@@ -45,7 +46,7 @@ def draw(report: Report, names: Sequence[str], path: Path) -> None:
         EnvError: the picture cannot be written.
     """
     shorts = [n if len(n) <= LONGEST else n[: LONGEST - 1] + "…" for n in names]
-    title = f"accuracy {100 * report.accuracy:.2f} %, {report.images:,} images"
+    title = f"accuracy {100 * report.accuracy:.2f} %, {many(report.images, 'image')}"
     shares = [[count / max(sum(row), 1) for count in row] for row in report.confusion]
     with replacing(path) as file:
         drawn = _figure if installed("matplotlib") else _plain

@@ -15,6 +15,7 @@ from archdsl.data.decode import listening
 from archdsl.data.pictures import Failure, Refusals, squared
 from archdsl.data.tree import Walk
 from archdsl.errors import ArchError, EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.layouts import broken, unreadable
 from archdsl.words.data.spelling import is_picture
 
@@ -48,7 +49,7 @@ def _below(folder: Path, walk: Walk) -> list[Path]:
     strange = [p for p in files if not is_picture(p)]
     if strange:
         raise EnvError(
-            f"{strange[0]} is not a picture ({len(strange)} such files in {folder})",
+            f"{strange[0]} is not a picture ({many(len(strange), 'such file')} in {folder})",
             help="move files that are not pictures out of the folder, or name the pictures",
         )
     if not files:

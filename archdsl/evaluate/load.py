@@ -20,6 +20,7 @@ from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
 from archdsl.registry.shapes import batch_of, dims
 from archdsl.runs.run import Run
+from archdsl.runs.store.remedy import remedy
 from archdsl.runs.weightless import no_weights
 from archdsl.settings.experiment import DataSettings
 from archdsl.train.tta import recorded, viewed
@@ -105,15 +106,15 @@ def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
         StoreError: there are no weights, or they are damaged, or those of another net.
     """
     if not run.weights.is_file():
-        message, remedy = no_weights(run.folder)
-        raise StoreError(message, help=remedy)
+        why, way_on = no_weights(run.folder)
+        raise StoreError(why, help=way_on)
     try:
         state = run.state()
         model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()} if part else state)
     except RuntimeError as error:
         raise StoreError(
             f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
-            help="its data may have other classes by now; else train again",
+            help=f"its data may have other classes by now; {remedy(run.folder)}",
         ) from error
     return model.eval()
 

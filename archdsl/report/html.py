@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 
+from archdsl.report.numbers import many
 from archdsl.report.table import Table
 from archdsl.report.text import on_one_line, printable, shown
 
@@ -27,7 +28,7 @@ def html_table(table: Table, marked: int | None = None) -> str:
         for n, row in enumerate(body[:MOST])
     )
     left = len(body) - MOST
-    notes = [*table.notes, *([f"and {left:,} more rows"] if left > 0 else [])]
+    notes = [*table.notes, *([f"and {many(left, 'more row')}"] if left > 0 else [])]
     below = "".join(f'<div style="font-size:85%;opacity:.75">{_text(note)}</div>' for note in notes)
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{below}"
 

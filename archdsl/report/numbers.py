@@ -4,7 +4,7 @@ import math
 
 from archdsl.report.table import Cell, Column
 
-__all__ = ["compact", "exact", "of_percent", "percent", "short", "show", "size"]
+__all__ = ["compact", "exact", "many", "of_percent", "percent", "short", "show", "size"]
 
 MINUS = "−"
 _DIGITS = 4  # significant ones, of a compact number
@@ -14,6 +14,13 @@ _EXPONENT = 9  # letters of an exponent that is read
 def exact(value: int) -> str:
     """Every digit, in groups: `11,689,512`."""
     return f"{value:,}"
+
+
+def many(count: int, one: str, several: str = "") -> str:
+    """A number with its noun: `1 run`, `1,200 runs`, `0 runs`. ``several`` is the plural where it is not ``one`` and an s:
+    `many(n, "run is", "runs are")`.
+    """
+    return f"{exact(count)} {one if count == 1 else several or f'{one}s'}"
 
 
 def _scaled(value: float, step: int, units: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.errors import StoreError
 from archdsl.files import read_regular
 from archdsl.runs.run import Run
+from archdsl.runs.store.remedy import remedy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +56,7 @@ def unpacked(path: Path, result: Mapping[str, Any]) -> Bools | None:
     try:
         data = read_regular(path, max(size, 0) + 1)
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror})", help="train again with --again") from error
+        raise StoreError(f"{path} cannot be read ({error.strerror})", help=remedy(path.parent)) from error
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     if (
         count < 1
@@ -63,5 +64,5 @@ def unpacked(path: Path, result: Mapping[str, Any]) -> Bools | None:
         or bits[count:].any()
         or bits.sum(dtype=np.int64) / count != result["test_accuracy"]
     ):
-        raise StoreError(f"{path} does not agree with the accuracy of the result", help="train again with --again")
+        raise StoreError(f"{path} does not agree with the accuracy of the result", help=remedy(path.parent))
     return bits[:count].astype(bool)

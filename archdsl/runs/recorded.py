@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,19 +12,28 @@ from archdsl.errors import ArchError
 from archdsl.syntax.locate import RUN_SPEC
 
 SETTINGS = "settings.json"
+_FOLDER = re.compile(r"(.+)-[0-9a-f]{8}-s\d+(-\d+)?")  # how the folder of a run is called
 
 
 def folder_of(spec: str) -> Path | None:
     """The run whose recorded text a spec is, given as its folder or as the file in it; None for every other spec."""
-    folder = spec.removesuffix(f"{os.sep}{RUN_SPEC}")
-    there = all(os.path.isfile(os.path.join(folder, name)) for name in (RUN_SPEC, SETTINGS))
-    return Path(folder) if there else None
+    folder = Path(spec.removesuffix(f"{os.sep}{RUN_SPEC}"))
+    with suppress(OSError, ValueError):  # a text that no path can be
+        if (folder / RUN_SPEC).is_file() and ((folder / SETTINGS).is_file() or _FOLDER.fullmatch(_called(folder))):
+            return folder
+    return None
+
+
+def _called(folder: Path) -> str:
+    return folder.name or folder.resolve().name
 
 
 def recorded_name(spec: str) -> str:
-    """What that run is called; "" of every other spec, and of a run whose settings cannot be read."""
+    """What that run is called, by its folder where its settings cannot be read; "" of every other spec."""
     folder = folder_of(spec)
     if folder is not None:
-        with suppress(ArchError, OSError, ValueError):
-            return str(read_object(folder / SETTINGS).get("name", ""))
+        with suppress(ArchError, OSError, ValueError, KeyError):
+            return str(read_object(folder / SETTINGS)["name"])
+        if found := _FOLDER.fullmatch(_called(folder)):
+            return found[1]
     return ""

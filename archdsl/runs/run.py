@@ -18,7 +18,9 @@ from archdsl.expand.graph import Declared
 from archdsl.runs.facts import Facts, facts_of
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.log import read_events
+from archdsl.runs.store.remedy import remedy
 from archdsl.runs.store.schema import check_result, check_settings, check_versions, checked, renamed
+from archdsl.runs.store.settings import FORMAT, SETTINGS, NewerRun, damaged_run, read_settings
 from archdsl.settings.experiment import Experiment, to_json
 
 __all__ = [
@@ -29,10 +31,9 @@ __all__ = [
 if TYPE_CHECKING:
     from torch import Tensor
 
-SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
-    "spec.arch", "settings.json", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
+SPEC, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME = (
+    "spec.arch", "versions.json", "events.jsonl", "model.safetensors", "result.json", "outcome.json",
 )  # fmt: skip
-FORMAT = 1  # of the files in a run folder; raise it when an older archdsl would misread them
 NUMERICS = "6"  # raise it when the same experiment gives other bits: old runs are then others
 
 
@@ -88,7 +89,7 @@ class Run:
             return facts_of(self.settings)
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
-                f"the settings of {self.folder} are incomplete or damaged ({error})", help="train again"
+                f"the settings of {self.folder} are incomplete or damaged ({error})", help=remedy(self.folder)
             ) from error
 
     def _repr_html_(self) -> str:
@@ -111,8 +112,8 @@ class Run:
                 return _model_of(found[0])
             from archdsl.runs.weightless import no_weights
 
-            message, remedy = no_weights(self.folder)
-            raise StoreError(message, help=remedy)
+            why, way_on = no_weights(self.folder)
+            raise StoreError(why, help=way_on)
         try:
             data = self.weights.read_bytes()
             promised = (self.result or {}).get("weights_sha256")
@@ -122,7 +123,7 @@ class Run:
         except (OSError, ValueError, SafetensorError) as error:
             raise StoreError(
                 f"the weights {self.weights} cannot be read ({error})",
-                help="train again; another run's weights do not fit",
+                help=f"{remedy(self.folder)}; another run's weights do not fit",
             ) from error
 
 
@@ -223,44 +224,36 @@ def find_run(out: Path, experiment: Experiment) -> Run | None:
     return load_run(path) if (path / SPEC).is_file() else None
 
 
-def place_of(out: Path, experiment: Experiment) -> Path:
+def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
     """Where the run of an experiment is or goes. Runs on other data, and experiments that share eight digits, get numbers.
 
+    Args:
+        again: a folder of this name whose settings are damaged is to be trained again, and so counts as that of the experiment.
+
     Raises:
-        StoreError: the folder that is there is damaged.
+        StoreError: there is none but a folder whose settings are damaged, or a newer archdsl wrote them.
     """
     stem, own = f"{_called(experiment)}-{experiment.digest}-s{experiment.train.seed}", identity(experiment)
-    number = 1
+    number, damaged = 1, list[tuple[Path, StoreError]]()
     while True:
         path = out / (stem if number == 1 else f"{stem}-{number}")
-        settings = path / SETTINGS
+        if not any(os.path.lexists(path / name) for name in (SETTINGS, SPEC)):
+            break
         try:
-            if not settings.is_file() or read_settings(path).get("identity") == own:
+            if read_settings(path).get("identity") == own:
                 return path
         except (OSError, ValueError) as error:
-            raise StoreError(
-                f"the run {path} is damaged ({error})", help="remove that folder, and train again"
-            ) from error
+            damaged.append((path, damaged_run(path, error)))
+        except StoreError as error:
+            if isinstance(error, NewerRun):
+                raise
+            damaged.append((path, error))
         number += 1
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """What a run's settings file says.
-
-    Raises:
-        OSError, ValueError: it is not a regular file, or holds no object.
-        EnvError: the system does not let it be read.
-        StoreError: it has another format than ours.
-    """
-    found = read_object(folder / SETTINGS)
-    number = found.get("format")
-    if number != FORMAT:
-        newer = isinstance(number, int) and number > FORMAT
-        raise StoreError(
-            f"the run {folder} has the format {number}, and this archdsl reads {FORMAT}",
-            help="use the newer archdsl that wrote it" if newer else "train again",
-        )
-    return found
+    if not damaged:
+        return path
+    if not again:
+        raise damaged[0][1]
+    return damaged[0][0]
 
 
 def load_run(path: str | Path) -> Run:
@@ -285,7 +278,7 @@ def load_run(path: str | Path) -> Run:
         result = renamed(checked(found, read_object(found), check_result)) if found else None
         return Run(folder, text, settings, about, result)
     except (OSError, ValueError) as error:
-        raise StoreError(f"the run {folder} is damaged ({error})", help="train again") from error
+        raise damaged_run(folder, error) from error
 
 
 def check_writable(out: Path) -> None:

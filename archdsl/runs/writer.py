@@ -64,13 +64,13 @@ class RunFolder:
         """
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-            path = place_of(out, experiment)
+            path = place_of(out, experiment, again)
             path.mkdir(exist_ok=True)
         folder = cls(path, experiment)
         try:
             for stray in path.glob(".tmp-*"):  # of a process that was killed while it wrote
                 stray.unlink(missing_ok=True)
-            if again:
+            if again or not (path / SPEC).is_file():  # what is there without a text is the rest of a run
                 folder._begin_anew()
             folder.warnings = repair(path)
         except BaseException:

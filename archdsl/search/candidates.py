@@ -16,6 +16,7 @@ from archdsl.api import Spec, experiment_of, whole
 from archdsl.data.fingerprint import fingerprint
 from archdsl.errors import ArchError, Source, SpecError
 from archdsl.expand.overrides import override
+from archdsl.report.numbers import many
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import identity
 from archdsl.search.encoding import Point
@@ -222,7 +223,7 @@ class Candidates:
         why += [f"{c.excluded:,} are excluded by `where`"] if c.excluded else []
         first = f"; the first says: {self.wrong.diagnostics[0].message}" if self.wrong is not None else ""
         raise ArchError(
-            f"the space has no candidate: of {c.drawn:,} arms {' and '.join(why)}{first}",
+            f"the space has no candidate: of {many(c.drawn, 'arm')} {' and '.join(why)}{first}",
             help="widen the space or the conditions; `archdsl check` shows what an arm lacks",
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.order import Job, Order, Score
 from archdsl.search.ranking import Values, ranked
@@ -112,8 +113,7 @@ class Search:
 
     def label(self, job: Job) -> str:
         """What people call a job."""
-        count = self.order.rungs[job.rung]
-        epochs = f", {count} epoch{'s' if count != 1 else ''}" if len(self.order.rungs) > 1 else ""
+        epochs = f", {many(self.order.rungs[job.rung], 'epoch')}" if len(self.order.rungs) > 1 else ""
         return f"#{job.candidate} {self.candidates.every[job.candidate].label}{epochs}"
 
     def _ended(self, result: RunResult) -> None:

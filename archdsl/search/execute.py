@@ -10,6 +10,7 @@ from pathlib import Path
 from archdsl.atomic import write_whole
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.carry_out import Listener
 from archdsl.search.options import FOLLOW_UP, SearchOptions, begun, keep, record_of
@@ -159,7 +160,7 @@ class SearchExecution:
         if self.search.trained and self.search.sitting > 0:
             share = self.search.occupied / (self.search.sitting * self.jobs)
             self.notes.append(
-                f"the {self.jobs} workers had work in {100 * share:.0f} % of the {self.search.sitting:,.0f} s of searching"
+                f"{many(self.jobs, 'worker')} had work in {100 * share:.0f} % of the {self.search.sitting:,.0f} s of searching"
             )
         return results_of(self.options, self.search, winners, judged, self.record.seconds, self.notes)
 

@@ -16,6 +16,7 @@ from archdsl.expand.text import canonical_text
 from archdsl.extras import require
 from archdsl.files import spaces
 from archdsl.registry import find, names
+from archdsl.report.numbers import many
 from archdsl.search.candidates import Arms, Candidates
 from archdsl.search.carry_out import Search
 from archdsl.search.encoding import Point
@@ -91,7 +92,7 @@ def planned(
         )
     if rungs[-1] != epochs:
         raise ArchError(
-            f"the last rung of `--rungs {asked.rungs}` is not a whole run, which has {epochs} epochs",
+            f"the last rung of `--rungs {asked.rungs}` is not a whole run, which has {many(epochs, 'epoch')}",
             help=f"end with {epochs}, or change epochs(…) of the space",
         )
     if len(rungs) > 1 and not kind_of(kind).halving:

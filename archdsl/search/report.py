@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Space
 from archdsl.report import Column, Table
+from archdsl.report.numbers import many
 from archdsl.runs.events import WARNING, warnings_in
 from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
@@ -79,7 +80,7 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
     )
     shown = results.rows[:most]
     left = len(results.rows) - len(shown)
-    notes = (f"{left:,} more candidates: --rows candidates --format csv has them all",) if left else ()
+    notes = (f"{many(left, 'more candidate')}: --rows candidates --format csv has them all",) if left else ()
     return Table(columns, tuple(_candidate(row, names) for row in shown), title="Candidates", notes=notes)
 
 
@@ -124,8 +125,8 @@ def notes(results: SearchResults) -> Iterator[str]:
     """What was searched, what it cost, and what is to be known of it."""
     search, counts, order = results.search, results.search.candidates.counts, results.search.order
     size = search.candidates.arms.space.size
-    arms = "a continuous space" if size is None else f"a space of {size:,} arms"
-    yield f"{len(search.candidates.every):,} candidates of {arms}; {results.options.sampler}, seed {results.options.seed}"
+    arms = "a continuous space" if size is None else f"a space of {many(size, 'arm')}"
+    yield f"{many(len(search.candidates.every), 'candidate')} of {arms}; {results.options.sampler}, seed {results.options.seed}"
     if len(order.rungs) > 1:
         reached = ", ".join(
             f"{len(found)} reached {epochs}" for epochs, found in zip(order.rungs, order.halving.found, strict=True)
@@ -142,11 +143,11 @@ def notes(results: SearchResults) -> Iterator[str]:
         if n
     ]
     if refused:
-        yield f"of {counts.drawn:,} arms drawn: {', '.join(refused)}; they cost no training"
+        yield f"of {many(counts.drawn, 'arm')} drawn: {', '.join(refused)}; they cost no training"
     epochs = sum(order.epochs(job) for job, _ in order.learnt)
     bad = sum(score.values is None for _, score in order.learnt)
     yield (
-        f"{epochs:,} epochs of training in {len(order.learnt):,} runs or parts of runs; {duration(results.seconds)} in all"
+        f"{many(epochs, 'epoch')} of training in {len(order.learnt):,} runs or parts of runs; {duration(results.seconds)} in all"
         + (f"; {bad} diverged or failed" if bad else "")
     )
     if results.importances:

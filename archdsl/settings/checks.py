@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Diagnostic, Severity, Span, SpecError
+from archdsl.report.numbers import many
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.fold import fold_data, fold_train
 from archdsl.settings.no_effect import settings_effects
@@ -179,7 +180,7 @@ def length_findings(train: TrainSettings, steps: Steps) -> Iterator[Finding]:
     slow = train.lookahead
     if slow is not None and slow.every > count:
         yield Finding(
-            f"`lookahead({slow.every})` never moves the slow weights: the run has {count:,} steps, and the "
+            f"`lookahead({slow.every})` never moves the slow weights: the run has {many(count, 'step')}, and the "
             "initial weights would be tested",
             "fewer steps between two moves, or more epochs",
             "lookahead",

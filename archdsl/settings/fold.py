@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, SpecError, fail
+from archdsl.report.numbers import many
 from archdsl.settings.experiment import DataSettings, TrainSettings, slot_kinds
 from archdsl.words.data.base import Augmentation, Corruption, check_behaviour
 from archdsl.words.train.kinds import Loss, Penalty, TrainWord
@@ -135,7 +136,7 @@ def _agree(settings: TrainSettings, words: Iterable[Setting], slots: Mapping[str
     warmup = settings.warmup if isinstance(settings.warmup, int) else 0  # of another kind: see settings.schedule.check
     if warmup > settings.epochs or (warmup == settings.epochs and settings.schedule is not None):
         raise _clash(
-            f"the warm-up of {warmup} epochs leaves nothing of a run of {settings.epochs}",
+            f"the warm-up of {many(warmup, 'epoch')} leaves nothing of a run of {settings.epochs}",
             slots["warmup"],
             "fewer epochs of warm-up, or more epochs",
         )

@@ -11,6 +11,7 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.ir.places import depths, layers_of
 from archdsl.ir.trace import trace_node
 from archdsl.registry.shapes import dims
+from archdsl.report.numbers import many
 from archdsl.settings.finding import Finding
 from archdsl.settings.task_checks import head_findings
 from archdsl.words.tasks import task_of
@@ -201,7 +202,7 @@ def _normalised(train: TrainSettings, trace: Trace, frozen: Collection[str], ste
     elif steps is not None and smallest_batch(train, steps) == 1:
         yield Finding(
             ONE_IMAGE[0],
-            f"with these {steps.images:,} images the last batch of an epoch has one: another batch "
+            f"with these {many(steps.images, 'image')} the last batch of an epoch has one: another batch "
             f"size than batch({train.batch}), or ln or gn instead of bn",
             "batch",
         )

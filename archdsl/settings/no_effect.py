@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from archdsl.report.numbers import many
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.schedule import factor
 from archdsl.words.data.base import Augmentation, Corruption, Mixing
@@ -75,7 +76,7 @@ def _schedule(train: TrainSettings, steps: Length | None) -> Iterator[Finding]:
     if whole > 1 and constant(schedule, train.warmup if isinstance(train.warmup, int) else 0, whole, per_epoch):
         name = schedule.word
         yield _warning(
-            f"`{name}` has no effect: the learning rate is the same at each of the {whole:,} steps"
+            f"`{name}` has no effect: the learning rate is the same at each of the {many(whole, 'step')}"
             if steps is not None
             else f"`{name}` has no effect: the learning rate stays the same",
             "schedule",
@@ -102,8 +103,8 @@ def _lengths(data: DataSettings | None, train: TrainSettings, steps: Length) -> 
     whole, what = steps.per_epoch * train.epochs, things(data.dataset.input) if data is not None else "images"
     if train.steps is not None and train.steps > whole:
         yield _warning(
-            f"`steps({train.steps})` has no effect: the run ends after {train.epochs} epochs, which are "
-            f"{whole:,} steps",
+            f"`steps({train.steps})` has no effect: the run ends after {many(train.epochs, 'epoch')}, which "
+            f"{'is' if whole == 1 else 'are'} {many(whole, 'step')}",
             "steps",
             f"add epochs({-(-train.steps // steps.per_epoch)}), or leave steps out",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.words.train.kinds import Point
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def check(schedule: Schedule | None, warmup: int | Warmup, steps: int, per_epoch
     rise = risen(warmup, steps, per_epoch)
     if rise > steps or (rise == steps and schedule is not None):
         raise ArchError(
-            f"the warm-up of {rise:,} steps leaves nothing of a run of {steps:,}",
+            f"the warm-up of {many(rise, 'step')} leaves nothing of a run of {steps:,}",
             help="a shorter warm-up, or more epochs",
         )
 

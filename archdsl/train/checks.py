@@ -13,6 +13,7 @@ from archdsl.data.normalise import Normalise
 from archdsl.emit.causal import LOOKS_AHEAD, looks_ahead
 from archdsl.emit.memory import check_memory, is_out_of_memory
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.settings.experiment import DataSettings, Experiment
 from archdsl.settings.network_checks import ONE_IMAGE, wrong_classes, wrong_shape
 from archdsl.settings.schedule import check as check_schedule
@@ -55,7 +56,7 @@ def check_parts(job: Job) -> None:
     rest = len(job.train) % job.group or job.group
     if job.distributed.size > 1 and min(rest, job.settings.batch) < 2 * job.distributed.size:
         raise ArchError(
-            f"the last batch of an epoch has {rest} images, too few for {job.distributed.size} processes",
+            f"the last batch of an epoch has {many(rest, 'image')}, too few for {job.distributed.size} processes",
             help=f"another batch size than batch({job.settings.batch}), or fewer processes",
         )
 

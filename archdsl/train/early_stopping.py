@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archdsl.report.numbers import many
 from archdsl.runs.events import EpochDone
 from archdsl.settings.experiment import TrainSettings
 from archdsl.words.train.kinds import Watched
@@ -65,7 +66,7 @@ class EarlyStopping:
         else:
             self.since += 1
         if patience is not None and self.since >= patience.epochs:
-            self.why = f"no better validation {patience.on} for {self.since} epochs"
+            self.why = f"no better validation {patience.on} for {many(self.since, 'epoch')}"
         if converged is not None and self.last_loss is not None and abs(done.loss - self.last_loss) < converged:
             self.why = f"the training loss changed by less than {converged:g}"
         self.last_loss = done.loss

@@ -94,7 +94,8 @@ def fit(
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
             recorder = Recorder(folder, listen, changed=_data_change(setup, experiment, options))
             try:
-                now = _before(out, experiment, FitOptions(out), distributed)
+                # What is trained again has no result, and may have a damaged file until it is described.
+                now = None if options.again else _before(out, experiment, FitOptions(out), distributed)
                 if now is not None and now.done:  # another process ended it meanwhile
                     return now
                 last = _train(setup, recorder, options, signals, said)

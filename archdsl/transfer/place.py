@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.runs.store.remedy import remedy
 from archdsl.words.data.heads import own_path
 from archdsl.words.train.tuning import ARM
 
@@ -136,7 +137,7 @@ def check_promise(place: Place) -> None:
     if content != place.sha:
         raise StoreError(
             f"the weights {place.file} have changed since the run wrote them",
-            help="restore a copy of them, or train again",
+            help=f"restore a copy of them; {remedy(place.file.parent)}",
         )
 
 

@@ -108,7 +108,8 @@ def test_formats(run: Run, out: Path) -> None:
         ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdf"), ("data.dataset=digits", "abcdf"),
         ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdef"),
         ("accuracy != none", "ab"), ("train.syncbn=false", "abcdf"), ("date >= 2001", "abcdef"), ("accuracy > -1", "ab"),
-        ("not status = finished", "cdef"), ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
+        ("not status = finished", "cdef"), ("params > 1k", "abcdf"), ("params < 1.2K", ""),
+        ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
     ],
 )  # fmt: skip
 def test_where(run: Run, out: Path, where: str, kept: str) -> None:
@@ -125,6 +126,7 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
         ("accuracy > 1 and", "a name is missing at its end"),
         ("accuracy >", "a value is missing after `accuracy >`"),
         ("accuracy > high", "test_accuracy is a number"),
+        ("accuracy > 1x", "test_accuracy is a number, and `1x` is none"),
         ("accuracy > 1 loss < 2", "`loss` where `and`"),
         ("accuracy >> 1", "a value is missing after `accuracy >`"),
         ("status = 'open", "cannot be read at `'open`"),

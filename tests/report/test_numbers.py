@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.report import Column, compact, exact, percent, size
-from archdsl.report.numbers import show
+from archdsl.report.numbers import many, show
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert [many(n, "run") for n in (0, 1, 2, 1200)] == ["0 runs", "1 run", "2 runs", "1,200 runs"]
+    assert [many(n, "run is", "runs are") for n in (0, 1, 2)] == ["0 runs are", "1 run is", "2 runs are"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.errors import EnvError
+from archdsl.study.execute import records
+from tests.cli.conftest import Run, run
 from tests.conftest import Cli
 from tests.study.conftest import Whole
+
+__all__ = ["run"]
 
 BEFORE = "the same runs were looked at before under"
 
@@ -76,8 +81,73 @@ def test_the_robust_p_has_one_name(place: Path, whole: Whole, here: Cli) -> None
         assert old.splitlines()[0] == f"arm,{name}"
 
 
-def test_damaged_questions_are_left_out(place: Path, whole: Whole, here: Cli) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, "{}", "[1, {}]", '[{"first": "", "question": {}, "seeds": []}]', None]
+)
+def test_damaged_questions_are_set_aside(place: Path, whole: Whole, here: Cli, text: str | None) -> None:
     kept = whole.into(place) / "questions.json"
-    for text in ("", "{", "[1, {}]", '[{"first": "", "question": {}, "seeds": []}]'):
-        kept.write_text(text)
-        assert here("report", "tiny.arch", "--seeds", "2", cwd=place).returncode == 0
+    aside = [kept.with_name(f"questions.json.damaged{more}") for more in ("", "-2")]
+    for place_of in aside:
+        kept.unlink()
+        if text is None:
+            kept.mkdir()
+        else:
+            kept.write_text(text)
+        done = here("report", "tiny.arch", "--seeds", "2", cwd=place)
+        assert done.returncode == 0
+        assert "questions.json is damaged (" in done.stderr
+        assert f"is kept as {place_of.name}: questions about these runs are not known" in done.stderr
+        assert place_of.is_dir() if text is None else place_of.read_text() == text
+        assert len(json.loads(kept.read_text())) == 1, "this question is recorded"
+    assert "damaged" not in here("report", "tiny.arch", "--seeds", "2", cwd=place).stderr
+
+
+def test_questions_beside_a_damaged_one_are_taken_over(place: Path, whole: Whole, here: Cli) -> None:
+    kept = whole.into(place) / "questions.json"
+    before = json.loads(kept.read_text())
+    kept.write_text(json.dumps([*before, 3]))
+    done = here("report", "tiny.arch", "--seeds", "2", cwd=place)
+    assert "(1 entry of 2) and is kept as questions.json.damaged: the other questions" in done.stderr
+    assert json.loads(kept.read_text()) == before
+
+
+def test_records_that_cannot_be_read_or_written_are_said(
+    place: Path, whole: Whole, here: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = whole.into(place) / "questions.json"
+    kept.write_text("{")
+
+    def refused(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refused)
+        said = here("report", "tiny.arch", "--seeds", "2", cwd=place).stderr
+    assert (
+        "cannot be set aside (Permission denied): questions about these runs are not known, and nothing is recorded"
+        in said
+    )
+    assert kept.read_text() == "{"
+    kept.unlink()
+
+    def full(*args: object) -> None:
+        raise EnvError("cannot write questions.json: No space left on device")
+
+    monkeypatch.setattr(records, "write_whole", full)
+    said = here("report", "tiny.arch", "--seeds", "2", cwd=place).stderr
+    assert "questions about these runs are not recorded: cannot write questions.json: No space left on device" in said
+
+
+def test_other_records_of_a_study(place: Path, whole: Whole, here: Cli, run: Run) -> None:
+    (folder,) = (whole.into(place) / "studies").iterdir()
+    for name in ("looks.json", "commands.json"):
+        (folder / name).write_text("{bad")
+    done = run("ablate", "tiny.arch", "--seeds", "2")
+    assert done.code == 0, done.err
+    for name in ("looks.json", "commands.json"):
+        assert f"{name} is damaged (" in done.err
+        assert (folder / f"{name}.damaged").read_text() == "{bad"
+        assert len(json.loads((folder / name).read_text())) == 1
+    (folder / "registered.json").mkdir()
+    done = here("report", "tiny.arch", "--seeds", "2", cwd=place)
+    assert (done.returncode, "registered.json is damaged" in done.stderr) == (2, True)

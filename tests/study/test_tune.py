@@ -182,7 +182,7 @@ def test_what_cannot_be_tuned(text: str, message: str) -> None:
 
 def test_too_many_settings_are_refused_before_any_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Limits, "STUDY", 5)
-    with pytest.raises(ArchError, match="`tune` asks for 6 settings with 1 seeds each, more than 5 settings"):
+    with pytest.raises(ArchError, match="`tune` asks for 6 settings with 1 seed each, more than 5 settings"):
         plan_of(TUNED)
 
 

@@ -223,6 +223,11 @@ def test_pictures_that_are_in_both_parts_or_in_two_classes(tmp_path: Path) -> No
     assert "warning: 2 of 6 test pictures are among the training pictures too (equal pixels in this size)" in notes
     assert "warning: equal pictures are in different classes: 1 of 9 different ones" in notes
     assert load(Folder(str(root), 8)).notes == notes, "from the cache, too"
+    assert not any("repeated" in note for note in notes)
+    (root / "train" / "cat" / "1.png").write_bytes(same)
+    (root / "train" / "cat" / "2.png").write_bytes(same)
+    said = "2 training pictures are repeated within a class (equal pixels in this size)"
+    assert said in load(Folder(str(root), 8)).notes
 
 
 def test_a_picture_of_an_exact_size_and_one_that_is_scaled_are_decoded_alike(tmp_path: Path) -> None:

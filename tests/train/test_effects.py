@@ -50,7 +50,7 @@ IDLE = [
     (NET, DATA, f"{TRAIN} cooldown(0%)", "`cooldown` has no effect"),
     (NET, DATA, "train sgd(0.1) batch(32) epochs(4) step(2) steps(3)", "`step` has no effect"),
     (NET, f"{DATA} valid", "train sgd(0.1) plateau(9) epochs(10)", "`plateau(9)` has no effect"),
-    (NET, DATA, f"{TRAIN} steps(1000)", "`steps(1000)` has no effect: the run ends after 1 epochs, which are 2 steps"),
+    (NET, DATA, f"{TRAIN} steps(1000)", "`steps(1000)` has no effect: the run ends after 1 epoch, which are 2 steps"),
     (NET, DATA, "train sgd(0.1) batch(100) epochs(1)", "`batch(100)` is more than the 64 training images"),
     (NET, DATA, "train sgd(0.1) batch(64) accumulate(2) epochs(1)", "`accumulate` has no effect"),
     (NET, "data fashion-mini subset(8000)", TRAIN, "`subset(8000)` has no effect"),

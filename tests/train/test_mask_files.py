@@ -90,6 +90,18 @@ def test_a_fifth_of_one_tree_is_the_test_part(tmp_path: Path) -> None:
     assert [p.name for p in find(Masks(str(tmp_path / "moved"), 8, 3)).test] == [p.name for p in found.test]
 
 
+def test_a_picture_is_in_the_set_once_and_a_mask_may_serve_several(tmp_path: Path) -> None:
+    root = tree(tmp_path / "roads")
+    pair(root / "train", "more", scene())
+    (root / "train" / "masks" / "more.png").unlink()
+    (root / "train" / "masks" / "more.png").symlink_to("0.png")
+    assert len(find(Masks(str(root), 8, 3)).train) == 4
+    (root / "test" / "images" / "0.png").unlink()
+    (root / "test" / "images" / "0.png").symlink_to(root / "train" / "images" / "1.png")
+    with pytest.raises(EnvError, match=r"test/images/0.png leads to .*1.png, which is in the set already"):
+        find(Masks(str(root), 8, 3))
+
+
 def test_pictures_and_masks_are_cut_alike(tmp_path: Path) -> None:
     """A picture whose colours show its classes still does so, scaled down and cut."""
     for n, shape in enumerate(((40, 64), (64, 40), (8, 24), (32, 32))):
@@ -162,7 +174,7 @@ def test_names_of_classes(tmp_path: Path) -> None:
     for text, message in (
         ("sky\ntree\n", "names 2 classes, and the text says classes=3"),
         ("sky\n\nroad\n", "has an empty line"),
-        ("sky\n", "has 1 names"),
+        ("sky\n", "has 1 name"),
         ("sky\nsky\nroad", "names the class sky twice"),
     ):
         (tmp_path / "classes.txt").write_text(text)

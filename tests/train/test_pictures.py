@@ -135,7 +135,7 @@ def _break(root: Path, how: str) -> None:
     ("how", "message"),
     [
         ("no folder", "there is no folder"),
-        ("one class", "has 1 sub-folders"),
+        ("one class", "has 1 sub-folder"),
         ("empty class", "eel is empty"),
         ("text among them", r"notes.txt is not a picture"),
         ("torn picture", r"1 picture of .* does not decode: .*0.png"),
@@ -164,10 +164,11 @@ def test_pictures_are_in_the_order_of_their_paths_and_links_are_followed(tmp_pat
         write_picture(tree / name / "z.png")
     for name in ("10.png", "9.png", "sub/1.png", "sub-1.png", ".hidden.png", "sub/deeper/0.PNG"):
         write_picture(tree / "a" / name)
-    write_picture(tmp_path / "elsewhere" / "far.png")
-    (tree / "a" / "link.png").symlink_to(tmp_path / "elsewhere" / "far.png")
+    for name in ("elsewhere/far.png", "near.png", "other/a/0.png", "other/b/0.png"):
+        write_picture(tmp_path / name)
+    (tree / "a" / "link.png").symlink_to(tmp_path / "near.png")
     (tree / "a" / "folder").symlink_to(tmp_path / "elsewhere")
-    found, _ = listed(tree, tree)
+    found, _ = listed(tree, tmp_path / "other")
     names = [path.relative_to(tree).as_posix() for path, label in found if not label]
     assert names == [
         "a/10.png",

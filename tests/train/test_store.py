@@ -13,7 +13,8 @@ import torch
 
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.runs.events import Progress, Stopped
-from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, read_events
+from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, place_of, read_events
+from archdsl.runs.store.remedy import remedy
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from tests.cli.folders import finished as result
@@ -115,7 +116,7 @@ def test_damaged_runs_are_reported(tmp_path: Path) -> None:
     assert json.loads((good / "settings.json").read_text())["name"] == "tiny net"
 
 
-@pytest.mark.parametrize(("number", "help"), [(2, "newer archdsl that wrote it"), (None, "train again")])
+@pytest.mark.parametrize(("number", "help"), [(2, "newer archdsl that wrote it"), (None, "--again` trains it again")])
 def test_a_run_of_another_format_is_refused(tmp_path: Path, number: int | None, help: str) -> None:
     path = finished(tmp_path, experiment())
     about = json.loads((path / "settings.json").read_text())
@@ -126,6 +127,42 @@ def test_a_run_of_another_format_is_refused(tmp_path: Path, number: int | None, 
             use(path)
         assert caught.value.exit_code == 5
         assert help in caught.value.help
+
+
+def test_a_run_with_damaged_settings_is_found_by_its_name_where_it_is_trained_again(tmp_path: Path) -> None:
+    path = finished(tmp_path, experiment())
+    for text in (b"{bad", b"{}", None):
+        (path / "settings.json").unlink(missing_ok=True)
+        if text is not None:
+            (path / "settings.json").write_bytes(text)
+        with pytest.raises(StoreError) as caught:
+            place_of(tmp_path, experiment())
+        assert f"`archdsl train {path} --again` trains it again" in caught.value.help
+        assert place_of(tmp_path, experiment(), again=True) == path
+        RunFolder.open(tmp_path, experiment(), again=True).close()
+    assert not (path / "result.json").exists()
+
+
+def test_a_run_behind_a_damaged_one_of_its_name_is_found(tmp_path: Path) -> None:
+    path = finished(tmp_path, experiment())
+    other = path.with_name(f"{path.name}-2")
+    path.rename(other)
+    path.mkdir()
+    (path / "spec.arch").write_text("net gap linear(2)\n")
+    (path / "settings.json").write_text("{bad")
+    assert place_of(tmp_path, experiment()) == place_of(tmp_path, experiment(), again=True) == other
+
+
+def test_remedies_by_what_is_damaged(tmp_path: Path) -> None:
+    path = finished(tmp_path, experiment())
+    assert remedy(path).startswith(f"`archdsl train {path} --again` trains it again; ")
+    (path / "spec.arch").write_bytes(b"\xff")
+    assert remedy(path).startswith(f"`archdsl runs delete {path}` removes it")
+    with pytest.raises(StoreError, match=r"is damaged \(spec.arch is not UTF-8 text\)"):
+        load_run(path)
+    (path / "result.json").unlink()
+    (path / "result.json").mkdir()
+    assert remedy(path) == f"remove {path / 'result.json'}, which is a folder where a file should be"
 
 
 class Malicious:

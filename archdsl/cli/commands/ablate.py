@@ -98,7 +98,8 @@ def command(
     again: Annotated[
         bool,
         typer.Option(
-            "--again", help="Train runs again that were made with another torch, device, precision or kernels."
+            "--again",
+            help="Train runs again that are damaged, or were made with another torch, device, precision or kernels.",
         ),
     ] = False,
     register: Annotated[
@@ -125,7 +126,8 @@ def command(
     """Run an ablation: paired seeds, every run kept and shared, a verdict on each arm.
 
     Where no number of seeds is stated, each arm stops once it is decided, at 20 seeds at the latest (--max-seeds). Looking at
-    the results is free then. With --seeds N every arm gets N seeds, and the verdicts are valid for one look.
+    the results is free then. With --seeds N every arm gets N seeds, and the verdicts are valid for one look. A spec with nothing
+    to vary, or a grid over numbers, compares nothing: it gets 5 seeds, for means and spreads. `archdsl train` makes one run.
     """
     given = locals()
     from archdsl.cli.output import say

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from archdsl.cli.options import Classes, Data, Input, Set
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -140,11 +141,11 @@ def _check_profile(target: Path) -> None:
 def _diagram(spec: Spec, title: str | None, depth: int | None, expand: bool, part: str, kind: Kind) -> Diagram:
     from archdsl.draw import boxes, diagram
     from archdsl.draw.view import ROOM
-    from archdsl.report import compact, exact
+    from archdsl.report import compact
     from archdsl.report.text import printable
 
     name = printable(_name(spec) if title is None else title)
-    subtitle = f"{exact(spec.cost.params)} parameters · {compact(spec.cost.macs)} MACs · depth {spec.cost.depth}"
+    subtitle = f"{many(spec.cost.params, 'parameter')} · {compact(spec.cost.macs)} MACs · depth {spec.cost.depth}"
     room = TERMINAL_ROOM if kind == "text" else ROOM
     if part:
         name, subtitle = f"{name} · {part}" if title is None else name, ""

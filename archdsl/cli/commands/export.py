@@ -179,9 +179,11 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
     try:
         model.load_state_dict(run.state())
     except RuntimeError as error:
+        from archdsl.runs.store.remedy import remedy
+
         raise StoreError(
             f"the weights of {run.folder} do not fit its spec: {str(error).splitlines()[-1].strip()}",
-            help="another --input may not fit them; else train again",
+            help=f"another --input may not fit them; {remedy(run.folder)}",
         ) from error
     if not run.done:
         say(f"note: {run.folder} did not finish; these are the weights of its last checkpoint")

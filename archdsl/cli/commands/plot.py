@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from archdsl.report.numbers import many
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -72,7 +74,7 @@ def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
     if labels:
         if len(labels) != len(folders):
             raise ArchError(
-                f"--label is given {len(labels)} times for {len(folders)} runs",
+                f"--label is given {many(len(labels), 'time')} for {many(len(folders), 'run')}",
                 help="give it once for each run, in their order",
             )
         return list(labels)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archdsl.cli.options import Classes, Data, Input, OneSpec, Set
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -90,7 +91,7 @@ def _tree(spec: Spec) -> str:
     wide = [max((len(line[n]) for line in lines), default=0) for n in range(4)]
     text = [f"input {dims(spec.input)}"]
     text += [f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:<{wide[2]}}  {d:>{wide[3]}}".rstrip() for a, b, c, d in lines]
-    return "\n".join([*text, f"{exact(spec.cost.params)} parameters"]) + "\n"
+    return "\n".join([*text, f"{many(spec.cost.params, 'parameter')}"]) + "\n"
 
 
 def _rows(spec: Spec) -> None:

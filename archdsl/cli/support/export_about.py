@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.errors import ArchError, StoreError
 from archdsl.files import read_regular
 from archdsl.ir.fans import heads_of
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -78,7 +79,7 @@ def named(labels: str, classes: int) -> tuple[str, ...]:
         names = tuple(name.strip() for name in labels.split(","))
     if len(names) != classes:
         raise ArchError(
-            f"--labels names {len(names)} classes, and the network has {classes}",
+            f"--labels names {many(len(names), 'class', 'classes')}, and the network has {classes}",
             help="separate them by commas, or name a file with one a line",
         )
     return names

@@ -10,6 +10,7 @@ from archdsl.cli.output import say
 from archdsl.cli.support.export_about import facts, metadata
 from archdsl.errors import ArchError
 from archdsl.ir.fans import heads_of
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from archdsl.api import Spec
@@ -230,6 +231,6 @@ def line(done: dict[str, Any]) -> str:
     if (cost := done.get("int8")) is not None:
         return text + (
             f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
-            f"{cost['images']:,} images, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes"
+            f"{many(cost['images'], 'image')}, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes"
         )
     return text + f"differs from torch by {done['difference']:.1e} of the largest logit (batches {batches})"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from archdsl.conditions import EQUALITY, SIGNS, condition
+from archdsl.conditions import EQUALITY, SIGNS, condition, number
 from archdsl.errors import ArchError, suggest
-from archdsl.report.numbers import of_percent
 
 Test = Callable[[Mapping[str, Any]], bool]
 EXAMPLE = "write for example --where 'test_accuracy > 90% and status = finished'"
@@ -55,8 +53,8 @@ class _Columns:
                 f"--where: no row can have {name} = {value[:60]}",
                 help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}",
             )
-        number = None if quoted else _number(value)
-        return lambda row: _holds(name, row.get(name), sign, value, number)
+        bound = None if quoted else number(value)
+        return lambda row: _holds(name, row.get(name), sign, value, bound)
 
     def alone(self, name: str) -> Test:
         name = self.renamed.get(name, name)
@@ -64,7 +62,7 @@ class _Columns:
         raise ArchError(f"--where compares `{name}` with nothing", help=EXAMPLE)
 
 
-def _holds(name: str, own: Any, sign: str, value: str, number: float | None) -> bool:
+def _holds(name: str, own: Any, sign: str, value: str, bound: float | None) -> bool:
     compare = SIGNS[sign]
     if value == "none" and sign in EQUALITY:
         return compare(own is None, True)
@@ -73,18 +71,12 @@ def _holds(name: str, own: Any, sign: str, value: str, number: float | None) -> 
     if isinstance(own, bool):
         own = "true" if own else "false"
     if isinstance(own, int | float):
-        if number is None:
+        if bound is None:
             raise ArchError(f"--where: {name} is a number, and `{value}` is none", help=EXAMPLE)
-        return compare(own, number)
+        return compare(own, bound)
     if "*" in value and sign in EQUALITY:
         return compare(fnmatchcase(str(own), value), True)
     return compare(str(own), value)
-
-
-def _number(text: str) -> float | None:
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?", text, re.ASCII | re.IGNORECASE):
-        return None
-    return of_percent(text[:-1]) if text.endswith("%") else float(text)
 
 
 def check_name(name: str, known: Iterable[str], option: str) -> None:

@@ -76,9 +76,11 @@ def spec_of(run: Run, input: str | None = None) -> Spec:
 
 
 def _unbuildable(run: Run, error: ArchError) -> StoreError:
+    from archdsl.runs.store.remedy import remedy
+
     return StoreError(
         f"{run.folder / 'spec.arch'} is not a spec that this version can build:\n{indent(str(error), '  ')}",
-        help="repair it, or train again",
+        help=f"repair it; {remedy(run.folder)}",
     )
 
 

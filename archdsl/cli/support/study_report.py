@@ -6,6 +6,8 @@ import sys
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from archdsl.report.numbers import many
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -78,15 +80,18 @@ def report(
     """Print the table of ``rows``, and write the HTML report."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
+    from archdsl.report import FORMATS
     from archdsl.study.execute.select import folder_of, question_changes
+    from archdsl.study.plan.plan import DAMAGED
 
     _print(results, format, detect, rows, columns)
     sys.stdout.flush()
+    if format != "json" and not (format in FORMATS and FORMATS[format].people):  # these have no notes
+        for arm, seed, status, message in results.failures:
+            if status == DAMAGED:
+                say(f"note: `{arm}`, seed {seed}: {message}")
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
-        say(
-            f"note: {results.unused} finished run{'s' if results.unused > 1 else ''} came after the decision on their arm "
-            "and do not count"
-        )
+        say(f"note: {many(results.unused, 'finished run')} came after the decision on their arm and do not count")
     folder = folder_of(chosen, runs)
     target, changes = html or folder / "report.html", question_changes(folder, chosen)
     from archdsl.export.target import replacing

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archdsl.report.numbers import many
+
 if TYPE_CHECKING:
     from archdsl.errors import Diagnostic, Span
 
@@ -24,11 +26,9 @@ def printed(found: list[tuple[str, Diagnostic]], checked: int, format: str, refu
         return "".join(_github(name, d) for name, d in found)
     parts = [d.render() if d.span or name.startswith("<") else f"{name}: {d.render()}" for name, d in found]
     count = {s: sum(d.severity == s for _, d in found) for s in ("error", "warning", "note")}
-    said = ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for s, n in count.items() if n) or "nothing found"
+    said = ", ".join(f"{many(n, s)}" for s, n in count.items() if n) or "nothing found"
     unread = f"{refused} could not be read" if refused else ""
-    done = (
-        f"{checked} spec{'s' if checked != 1 else ''} checked: {said}" if checked or not refused else "nothing checked"
-    )
+    done = f"{many(checked, 'spec')} checked: {said}" if checked or not refused else "nothing checked"
     parts.append("; ".join(filter(None, (done, unread))))
     return "\n".join(parts) + "\n"
 

@@ -14,6 +14,7 @@ from archdsl.errors import ArchError
 from archdsl.files import inside
 from archdsl.registry.shapes import dims
 from archdsl.report import Column, Table, compact, exact, size
+from archdsl.report.numbers import many
 from archdsl.report.text import printable
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _accuracy(runs: list[float]) -> str | None:
     if not runs:
         return None
     spread = f" ± {100 * stdev(runs):.2f}" if len(runs) > 1 else ""
-    return f"{100 * fmean(runs):.2f}{spread} % ({len(runs)} run{'s' if len(runs) > 1 else ''})"
+    return f"{100 * fmean(runs):.2f}{spread} % ({many(len(runs), 'run')})"
 
 
 def _structure(found: Compared, full: bool) -> Table:

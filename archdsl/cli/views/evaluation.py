@@ -7,6 +7,7 @@ from math import exp
 from typing import TYPE_CHECKING, Any
 
 from archdsl.report import Cell, Column, Table
+from archdsl.report.numbers import many
 from archdsl.words.tasks import CLASSIFICATION, TASKS, Task
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
         notes.append(f"evaluations of f in a forward pass: {counts}")
     bad = sum(r.not_finite for _, _, r in rows)
     if bad:
-        notes.append(f"for {bad} images the output of the net is not finite")
+        notes.append(f"for {many(bad, 'image')} the output of the net is not finite")
     return Table(
         columns,
         tuple(_total(shift, passes, r, first.top5 is not None, several, more) for shift, passes, r in rows),

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archdsl.report import Column, Table
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from archdsl.evaluate.numbers import NumberReport
@@ -27,7 +28,7 @@ def number_table(about: dict[str, Any], found: NumberReport) -> Table:
     if any(t.r2 is None for t in found.targets):
         notes.append("R² is not defined where a target is constant")
     if found.not_finite:
-        notes.append(f"for {found.not_finite} rows the output of the net is not finite")
+        notes.append(f"for {many(found.not_finite, 'row')} the output of the net is not finite")
     title = f"{about['run']} on {found.rows:,} {about['part']} rows of {about['data']}"
     return Table(columns, rows, title=title, notes=tuple(notes))
 

@@ -12,6 +12,7 @@ from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.files import inside
 from archdsl.limits import Limits
 from archdsl.report import Column, Table
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,11 +93,11 @@ def _counted(
     arms = count(file)
     if arms > Limits.LISTED:
         raise ArchError(
-            f"the space has {arms:,} arms; at most {Limits.LISTED:,} are listed",
+            f"the space has {many(arms, 'arm')}; at most {Limits.LISTED:,} are listed",
             help="remove choices, or raise ARCHDSL_MAX_LISTED",
         )
     if arms > LONG:
-        say(f"counting {arms:,} arms")
+        say(f"counting {many(arms, 'arm')}")
     for arm in sweep(file):
         if arm.cost is None:
             assert arm.error is not None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.report.text import printable, printable_lines
 from archdsl.runs.events import WARNING, warnings_in
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
@@ -140,7 +141,7 @@ class Watching:
             return ""
         if self.sequential is not None:
             deciding = self.sequential.deciding
-            return f"  ({len(deciding.open)} of {len(deciding.compared)} arms open)"
+            return f"  ({len(deciding.open)} of {many(len(deciding.compared), 'arm')} open)"
         return f"  ({text} left)" if (text := self._remaining()) else ""
 
     def _remaining(self) -> str:
@@ -170,7 +171,7 @@ class Watching:
             words = {"same": "the same as"}.get(verdict.decision, f"{verdict.decision} than")
             what = f"open: {decision.why}" if verdict.decision == "open" else f"{words} {base}"
             yield (
-                f"decided: {name} is {what} ({self._change(verdict.evidence.delta)} after {verdict.evidence.n} seeds)"
+                f"decided: {name} is {what} ({self._change(verdict.evidence.delta)} after {many(verdict.evidence.n, 'seed')})"
                 if verdict.decision != "open"
                 else f"{name} stays {what}"
             )
@@ -211,7 +212,7 @@ class Watching:
             drawn.add_row(*(Text(printable(c)) for c in cells))
         below = [Text(self._summary(), style="bold", no_wrap=True, overflow="ellipsis")]
         if len(rows) > room:
-            below.insert(0, Text(f"and {len(rows) - room} more arms", style="dim"))
+            below.insert(0, Text(f"and {many(len(rows) - room, 'more arm')}", style="dim"))
         return Group(drawn, *below)
 
     def _row(self, number: int) -> tuple[tuple[int, int], tuple[str, ...]]:
@@ -243,10 +244,9 @@ class Watching:
             deciding = self.sequential.deciding
             decided = len(deciding.compared) - len(deciding.open)
             most = f", {left} left at most" if left else ""
-            return (
-                f"{self.ended} runs, {decided} of {len(deciding.compared)} arms decided at seed {deciding.blocks}{most}"
-            )
-        return f"{self.ended}/{len(self.cells)} runs" + (f", about {left} left" if left else "")
+            arms = many(len(deciding.compared), "arm")
+            return f"{many(self.ended, 'run')}, {decided} of {arms} decided at seed {deciding.blocks}{most}"
+        return f"{self.ended}/{many(len(self.cells), 'run')}" + (f", about {left} left" if left else "")
 
 
 def _live(stream: TextIO) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.atomic import write_whole, writing
 from archdsl.errors import StoreError
+from archdsl.runs.store.remedy import remedy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,7 +105,7 @@ class Checkpoints:
             what = "; ".join(f"{data_of(self.folder, f.slot).name}: {f.why}" for f in found if f.why)
             raise StoreError(
                 f"no checkpoint of {self.folder} can be used ({what})",
-                help="restore a copy of it, or delete the folder and train again",
+                help=f"restore a copy of it; {remedy(self.folder)}",
             )
         assert good.about is not None
         warnings = [

@@ -11,6 +11,7 @@ from typing import Any
 
 from archdsl.atomic import as_json, open_own, read_stored, write_all, writing
 from archdsl.errors import StoreError
+from archdsl.runs.store.remedy import remedy
 from archdsl.runs.store.schema import check_event
 
 EVENTS = "events.jsonl"
@@ -128,7 +129,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
     except OSError as error:
         raise StoreError(
             f"cannot read {path}: {error.strerror}",
-            help="restore a copy of the log, or delete the folder and train again",
+            help=f"restore a copy of the log; {remedy(path.parent)}",
         ) from error
     records: list[dict[str, Any]] = []
     good = 0
@@ -140,14 +141,14 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
                 return records, f"{path}:{number}: the last line is incomplete and was dropped", good
             raise StoreError(
                 f"{path}:{number}: this line is damaged",
-                help="restore a copy of the log, or delete the folder and train again",
+                help=f"restore a copy of the log; {remedy(path.parent)}",
             )
         try:
             check_event(record)
         except ValueError as error:
             raise StoreError(
                 f"{path}:{number}: this line is damaged: {error}",
-                help="restore a copy of the log, or delete the folder and train again",
+                help=f"restore a copy of the log; {remedy(path.parent)}",
             ) from error
         records.append(record)
         good += len(line)

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Literal
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements.cells import name_cell, number_cell
 from archdsl.study.answer.measurements.read import Columns, Measurements, order_of
 from archdsl.study.answer.measurements.sheet import Sheet, listed
@@ -169,7 +170,7 @@ def reached(sheet: Sheet, columns: Columns, target: Target, cost: str | None, ru
     found, rows, grid, empty = _runs(sheet, columns, target, at, ident)
     single = "each row is taken as a run" if columns.pair is None and ident is None else ""
     said = (
-        f"read as {sheet.what}: {rows:,} rows, {len(found)} runs",
+        f"read as {sheet.what}: {many(rows, 'row')}, {many(len(found), 'run')}",
         *sheet.notes,
         *notes,
         *(text for text in (note, more, single) if text),
@@ -263,7 +264,7 @@ def _restricted(
     if horizon is not None:
         lost = sum(run.first is None for run in kept.values())
         said.append(
-            f"{lost} of {len(kept)} runs did not reach the target: costs are compared up to {horizon:g} {at}, the "
+            f"{lost} of {many(len(kept), 'run')} did not reach the target: costs are compared up to {horizon:g} {at}, the "
             "restricted mean; a run that was not there by then counts as that"
         )
     costs = {arm: Costs(tuple(there), tuple(not_there)) for arm, (there, not_there) in split.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements import Measurements
 from archdsl.study.answer.rows import Answer, Question, Row
 from archdsl.study.names import quoted
@@ -59,9 +60,9 @@ def words(answer: Answer, row: Row) -> str:
     """What is known about an arm: ``better by 1.35 points [+0.98, +1.72], decided after 6 of 12 pairs``."""
     unit, size = answer.unit, _amount(answer, row)
     if row.pairs is None:
-        seen = decided = f" over {row.runs} and {answer.runs} runs"
+        seen = decided = f" over {row.runs} and {many(answer.runs, 'run')}"
     else:
-        seen = f"{row.pairs} pair{'s' if row.pairs != 1 else ''}"
+        seen = f"{many(row.pairs, 'pair')}"
         decided = f"; decided after {'' if row.decided_after == row.pairs else f'{row.decided_after} of '}{seen}"
         seen = f" after {seen}"
     match row.verdict:
@@ -93,7 +94,7 @@ def about(answer: Answer) -> tuple[str, ...]:
     what = f"the {q.metric} to reach {answer.target}, " if answer.target else f"{q.metric}, "
     better = f"{'lower' if q.lower else 'higher'} is better"
     yielded = [
-        f"{what}{better}; reference `{q.reference}`: {base} over {answer.runs} runs",
+        f"{what}{better}; reference `{q.reference}`: {base} over {many(answer.runs, 'run')}",
         f"a wrong verdict has a probability of at most {100 * q.alpha:g} %, at any look; the intervals are simultaneous",
     ]
     if not answer.paired:

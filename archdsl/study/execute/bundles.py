@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from archdsl.api import Spec
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 from archdsl.train.fused.eligible import why_not_fusable
@@ -56,7 +57,9 @@ def told(groups: Sequence[Sequence[Cell]]) -> list[str]:
     if not several:
         return []
     runs, most = sum(map(len, several)), max(map(len, several))
-    return [f"{runs} runs are trained as {len(several)} nets of up to {most} seeds each (--fuse off: one by one)"]
+    return [
+        f"{runs} runs are trained as {many(len(several), 'net')} of up to {most} seeds each (--fuse off: one by one)"
+    ]
 
 
 def most_together(fuse: str, gpu: bool) -> int:

@@ -24,7 +24,7 @@ from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines
-from archdsl.study.plan.plan import begun_otherwise, distinct
+from archdsl.study.plan.plan import DAMAGED, begun_otherwise, distinct
 from archdsl.study.results.results import Results, results
 
 
@@ -37,7 +37,7 @@ class ExecutionOptions:
         address: of a Ray cluster.
         retry: how often a run is tried again after a process or a disk failed.
         fail_fast: the first run that does not finish ends the study.
-        again: runs that were made under other conditions are trained again.
+        again: runs that are damaged, or were made under other conditions, are trained again.
         fuse: seeds that are trained as one net, see ``bundles``.
     """
 
@@ -133,8 +133,8 @@ class Execution:
         return Local(options, self.jobs, self.folder, self.how.retry)
 
     def _redone(self) -> list[Cell]:
-        """Runs that were made, or begun, under other conditions than those of now. The nodes of a cluster are asked only
-        when they are there: for them, what the options say counts, and else what most runs have.
+        """Runs that are damaged, or were made, or begun, under other conditions than those of now. The nodes of a cluster are
+        asked only when they are there: for them, what the options say counts, and else what most runs have.
         """
         from archdsl.study.execute.ask import conditions
 
@@ -145,7 +145,7 @@ class Execution:
         return [
             c
             for c in distinct(self.runner.every)
-            if found[c.key].status == "foreign" or begun_otherwise(found[c.key], now)
+            if found[c.key].status in ("foreign", DAMAGED) or begun_otherwise(found[c.key], now)
         ]
 
 

@@ -6,17 +6,16 @@ of a store are kept together, since a study with another factor less has a folde
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archdsl.atomic import write_whole
-from archdsl.errors import ArchError
+from archdsl.report.numbers import many
+from archdsl.study.execute.records import keep_list, read_list
 
 FILE = "questions.json"  # in the folder of runs
+WHAT = "questions about these runs"
 STUDIES = "studies"  # in the folder of runs
 MOST = 1000  # questions that are kept, the latest ones
 SHARED = 2  # arms that two questions about the same comparison have in common
@@ -33,7 +32,8 @@ def asked_before(runs: Path, plan: dict[str, Any], seeds: Iterable[int]) -> tupl
     """
     names, arms = zip(*plan["arms"], strict=True)
     now = {"arms": sorted(arms), "reference": arms[0], "data": plan["data"], **{key: plan[key] for key in ASKED}}
-    every = list(_read(runs / FILE))
+    kept = read_list(runs / FILE, WHAT, _valid)
+    every = kept or []
     own = next((entry for entry in every if entry["question"] == now), None)
     merged = sorted({*seeds, *(own["seeds"] if own else ())})
     entry = {
@@ -42,10 +42,8 @@ def asked_before(runs: Path, plan: dict[str, Any], seeds: Iterable[int]) -> tupl
         "question": now,
         "seeds": merged,
     }
-    if entry != own and (runs / STUDIES).is_dir():
-        kept = [*(other for other in every if other is not own), entry]
-        with suppress(OSError, ArchError):
-            write_whole(runs / FILE, json.dumps(kept[-MOST:], indent=1).encode())
+    if kept is not None and entry != own and (runs / STUDIES).is_dir():
+        keep_list(runs / FILE, WHAT, [*(other for other in every if other is not own), entry][-MOST:])
     return tuple(
         _difference(other, now)
         for other in every
@@ -53,17 +51,14 @@ def asked_before(runs: Path, plan: dict[str, Any], seeds: Iterable[int]) -> tupl
     )
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
-    """The questions that are kept; those that are damaged are left out."""
-    content: Any = None
-    with suppress(OSError, ValueError, RecursionError):
-        content = json.loads(path.read_bytes())
-    for entry in content if isinstance(content, list) else ():
-        with suppress(KeyError, TypeError):
-            question = entry["question"]
-            if {"arms", "reference", "data", *ASKED} == set(question) and isinstance(entry["first"], str):
-                set(question["arms"]), set(entry["seeds"]), entry["reference"]  # which are lists, and a name
-                yield entry
+def _valid(entry: Any) -> bool:
+    """Whether it is a question as they are kept."""
+    try:
+        question = entry["question"]
+        set(question["arms"]), set(entry["seeds"]), entry["reference"]  # which are lists, and a name
+        return {"arms", "reference", "data", *ASKED} == set(question) and isinstance(entry["first"], str)
+    except (KeyError, TypeError):
+        return False
 
 
 def _same_runs(other: dict[str, Any], now: dict[str, Any], seeds: list[int]) -> bool:
@@ -79,7 +74,7 @@ def _difference(other: dict[str, Any], now: dict[str, Any]) -> str:
     parts = [f"{key} {then[key] or 'none'}" for key in ASKED if then[key] != now[key]]
     if then["arms"] != now["arms"]:
         parts.append(
-            f"{len(then['arms'])} arms" + (" that are others" if len(then["arms"]) == len(now["arms"]) else "")
+            many(len(then["arms"]), "arm") + (" that are others" if len(then["arms"]) == len(now["arms"]) else "")
         )
     if then["reference"] != now["reference"]:
         parts.append(f"reference `{other['reference']}`")

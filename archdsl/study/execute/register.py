@@ -10,20 +10,22 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archdsl.atomic import write_whole
+from archdsl.atomic import read_object, write_whole
 from archdsl.data.fingerprint import short
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
+from archdsl.study.execute.records import keep_list, read_list
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.file import StudyFile
 from archdsl.version import __version__
 
 PLAN, LOOKS, COMMANDS = "registered.json", "looks.json", "commands.json"
+LOOKED, TYPED = "earlier looks at this study", "commands that carried this study out"
 SHOWN = 12  # digits of a hash that are printed
 
 
@@ -73,7 +75,8 @@ def register(folder: Path, plan: dict[str, Any], begun: int) -> str:
         return f"registered on {known['time']} as {known['hash'][:SHOWN]}"
     if begun:
         raise ArchError(
-            f"{begun} runs of the study are there already, and a plan is registered before the first one",
+            f"{many(begun, 'run of the study is', 'runs of the study are')} there already, and a plan is registered before "
+            "the first one",
             help="leave --register out, or use --runs NEW_FOLDER",
         )
     entry = {"time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "hash": hash_of(plan), "plan": plan}
@@ -87,14 +90,15 @@ def read(folder: Path) -> dict[str, Any] | None:
 
     Raises:
         ArchError: the file is damaged, or was changed after it was written.
+        EnvError: the system does not let it be read.
     """
     try:
-        entry = json.loads((folder / PLAN).read_bytes())
+        entry = read_object(folder / PLAN)
         if hash_of(entry["plan"]) == entry["hash"] and isinstance(entry["time"], str):
-            return dict(entry)
-    except OSError:  # no folder, or one that cannot be read: the code that needs it reports that
+            return entry
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ArchError(
         f"{folder / PLAN} is damaged, or was changed after the plan was registered",
@@ -110,7 +114,7 @@ def departures(plan: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
             continue
         if key == "seeds":
             before, after = len(old or ()), len(new or ())
-            yield f"{before} seeds became {after}" if before != after else "other seeds"
+            yield f"{many(before, 'seed')} became {after}" if before != after else "other seeds"
         elif key == "arms":
             yield "the arms changed"
         elif key == "more":
@@ -134,30 +138,23 @@ def note(folder: Path, now: dict[str, Any]) -> str:
 
 def looked(folder: Path, seeds: int) -> list[int]:
     """The numbers of seeds at which the results of a fixed design were looked at, with the present one, which is kept."""
-    known: list[int] = []
-    with suppress(OSError, ValueError, RecursionError):
-        content = json.loads((folder / LOOKS).read_bytes())
-        known = [n for n in content if isinstance(n, int)] if isinstance(content, list) else []
-    every = sorted({*known, seeds})
-    if every != known and folder.is_dir():
-        with suppress(OSError, ArchError):
-            write_whole(folder / LOOKS, json.dumps(every).encode())
+    known = read_list(folder / LOOKS, LOOKED, lambda entry: type(entry) is int)
+    every = sorted({*(known or ()), seeds})
+    if known is not None and every != known and folder.is_dir():
+        keep_list(folder / LOOKS, LOOKED, every)
     return every
 
 
 def typed(folder: Path) -> list[str]:
     """The commands that carried out a study, as they were typed, each once; none of one that Python carried out."""
-    with suppress(OSError, ValueError, RecursionError):
-        content = json.loads((folder / COMMANDS).read_bytes())
-        return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
-    return []
+    return read_list(folder / COMMANDS, TYPED, lambda entry: isinstance(entry, str)) or []
 
 
 def remember(folder: Path, command: str) -> None:
     """Keep the command that carries out a study."""
-    known = typed(folder)
-    if command not in known:
-        write_whole(folder / COMMANDS, json.dumps([*known, command], indent=1).encode())
+    known = read_list(folder / COMMANDS, TYPED, lambda entry: isinstance(entry, str))
+    if known is not None and command not in known:
+        keep_list(folder / COMMANDS, TYPED, [*known, command])
 
 
 def commands(folder: Path) -> str:

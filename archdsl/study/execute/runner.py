@@ -16,7 +16,7 @@ from archdsl.study.execute.messages import More, Ready, RunProgress, RunRequest,
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell, with_needs
-from archdsl.study.plan.plan import ENDED, Found, Status, distinct, foreign, look
+from archdsl.study.plan.plan import DAMAGED, ENDED, Found, Status, distinct, foreign, look
 from archdsl.syntax.parse import parse
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class StudyRunner:
 
     @property
     def missing(self) -> list[Cell]:
-        """Runs without a result, the longest first."""
-        return [cell for cell in distinct(self.every) if self.found[cell.key].status not in ENDED]
+        """Runs without a result, the longest first; those that are damaged are left to ``--again``."""
+        return [cell for cell in distinct(self.every) if self.found[cell.key].status not in (*ENDED, DAMAGED)]
 
     def check(self, requested: ConditionOptions) -> None:
         """Refuse to answer by runs that were made under other conditions than are asked for.
@@ -104,7 +104,7 @@ class StudyRunner:
         """What a worker is told."""
         experiment, text, begins = cell.experiment, cell.experiment.text, ""
         if cell.needs and cell.evaluation is None:
-            begins = str(place_of(self.runs, cell.needs[0].experiment))
+            begins = str(place_of(self.runs, cell.needs[0].experiment, again=True))
             text = canonical_text(located(parse(text), begins))
         return RunRequest(
             cell.key,
@@ -187,7 +187,8 @@ class StudyRunner:
         and has no result in the store, has failed.
         """
         stored = look(self.runs, cell)
-        if stored.status == result.status or (result.status in ENDED and stored.status in ENDED):
+        ended = result.status in ENDED and stored.status in ENDED
+        if ended or stored.status in (result.status, DAMAGED):
             return stored
         status, message = result.status, result.message
         if status in ENDED:

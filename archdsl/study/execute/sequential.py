@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.claims import ClaimedPair
-from archdsl.study.plan.plan import ENDED, Found, foreign
+from archdsl.study.plan.plan import DAMAGED, ENDED, Found, foreign
 from archdsl.study.results.decide import REFERENCE, Deciding, DecisionOptions
 from archdsl.study.results.results import compared_twins
 from archdsl.study.results.scale import scale_of
@@ -56,9 +56,10 @@ class SequentialRun:
         self._options, self._claims = options, claims
         self._scale, self._twins = scale_of(metric, arms, every), compared_twins(arms, self.own)
         self.deciding = self._new()
-        self.begun: set[str] = set()
-        self.tried: set[str] = set()
         self.again = set(again)
+        lost = {key for key, f in found.items() if f.status == DAMAGED} - self.again
+        self.begun: set[str] = set(lost)
+        self.tried: set[str] = set(lost)
         self.others: set[str] = set()  # runs of other conditions, which do not count
         self._ready: deque[Sequence[Cell]] = deque()
         self._began = clock()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from archdsl.report.numbers import many
 from archdsl.runs.conditions import ConditionOptions
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.file import StudyFile
@@ -84,4 +85,4 @@ def _lost(runner: StudyRunner, wanted: Mapping[str, str], known: Mapping[str, Fo
         said = f": {state.message.splitlines()[0]}" if state.message else ""
         yield f"tuning run `{runner.label(cell)}`: {state.status}{said}"
     if len(lost) > TOLD:
-        yield f"and {len(lost) - TOLD} more tuning runs without a result"
+        yield f"and {many(len(lost) - TOLD, 'more tuning run')} without a result"

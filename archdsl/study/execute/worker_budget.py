@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archdsl.report.numbers import many
 from archdsl.study.execute.cores import cores, gpus
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
@@ -26,8 +27,8 @@ class WorkerBudget:
     each: int = 1
 
     def __str__(self) -> str:
-        many = f"{self.jobs} worker{'s' if self.jobs > 1 else ''}"
-        return f"{many}, {self.each} on each GPU by the memory that runs need" if self.each > 1 else many
+        workers = many(self.jobs, "worker")
+        return f"{workers}, {self.each} on each GPU by the memory that runs need" if self.each > 1 else workers
 
 
 def worker_budget(arms: Arms, cells: Sequence[Cell], device: str, jobs: int | None) -> WorkerBudget:

@@ -208,7 +208,7 @@ def _fraction(name: str, wanted: str, sizes: Sequence[int], names: Sequence[str]
             )
     if len(sizes) < resolution:
         raise ArchError(
-            f"`{name}` needs {resolution} factors at least, and there are {len(sizes)}",
+            f"`{name}` needs {resolution} factors at least, and there {'is' if len(sizes) == 1 else 'are'} {len(sizes)}",
             help="take full, which has few arms here",
         )
     columns = fraction.columns(len(sizes), resolution)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from archdsl.api import load
 from archdsl.errors import ArchError, Source
+from archdsl.report.numbers import many
 from archdsl.runs.conditions import conditions_of
 from archdsl.runs.run import RESULT, SPEC, Run, load_run
 from archdsl.study.plan.cells import Cell, work
@@ -109,7 +110,7 @@ def _told(rates: Sequence[tuple[float, str]], whose: str) -> tuple[list[float], 
     if not rates:
         return [], "an assumption: no finished run of this machine to estimate it from"
     processors = ", ".join(sorted({processor for _, processor in rates if processor}))
-    count = f"{len(rates)} run{'s' if len(rates) > 1 else ''} {whose}"
+    count = f"{many(len(rates), 'run')} {whose}"
     return [
         rate for rate, _ in rates
     ], f"by {count}{f' on {processors}' if processors else ''}, scaled by steps and MACs"

@@ -12,12 +12,14 @@ from typing import Any, Literal
 
 from archdsl.api import setting_findings
 from archdsl.data.fingerprint import fingerprint, short
-from archdsl.errors import EnvError
+from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.report.numbers import many
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.evaluations import overlaid, stored
 from archdsl.runs.identify import BEFORE
 from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
+from archdsl.runs.store.settings import NewerRun
 from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms, arms_of
 from archdsl.study.plan.cells import Cell, cells, with_needs
@@ -27,8 +29,11 @@ from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.words.data.values import Dataset
 
-Status = Literal["finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing"]
+Status = Literal[
+    "finished", "diverged", "failed", "oom", "timeout", "interrupted", "running", "foreign", "missing", "damaged"
+]
 ENDED = ("finished", "diverged")  # results; everything else may be run again
+DAMAGED: Status = "damaged"  # it is run again only where that is asked for: its weights may be whole
 FIXED_SEEDS = 5  # of a study that states no number and compares nothing
 
 
@@ -79,8 +84,7 @@ def check_there(arms: Arms, todo: Sequence[Cell]) -> None:
         few = "; ".join(names[:NAMED]) + (f"; and {len(names) - NAMED} more" if len(names) > NAMED else "")
         path = lost[0].experiment.data.dataset.name.partition(":")[2]
         raise EnvError(
-            f"there is no {path} to train on, and {len(lost)} {'runs are' if len(lost) > 1 else 'run is'} "
-            f"to be trained: {few}",
+            f"there is no {path} to train on, and {many(len(lost), 'run is', 'runs are')} to be trained: {few}",
             help="bring the data back; `archdsl report` shows the runs that are there",
         )
 
@@ -88,7 +92,7 @@ def check_there(arms: Arms, todo: Sequence[Cell]) -> None:
 def not_reused(found: Iterable[Found]) -> list[str]:
     """What is to be said of runs that are there and do not count: how many, and in what they differ."""
     counts = Counter(f.message for f in found if f.status == "foreign")
-    return [f"{n} {'runs are' if n > 1 else 'run is'} not reused: {message}" for message, n in counts.items()]
+    return [f"{many(n, 'run is', 'runs are')} not reused: {message}" for message, n in counts.items()]
 
 
 def planned(
@@ -103,12 +107,13 @@ def planned(
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
+    seeds = own_seeds(arms)
     study = settled(study, arms)
     every = cells(arms, study.seeds, out, root, fetch)
     check_metrics(study, arms, every)
     claimed_pairs(study, arms)
     fit_lines(study, arms, every)
-    return replace(arms, notes=(*arms.notes, *without_effect(arms))), every
+    return replace(arms, notes=(*arms.notes, *seeds, *without_effect(arms))), every
 
 
 def settled(study: StudyFile, arms: Arms) -> StudyFile:
@@ -116,6 +121,24 @@ def settled(study: StudyFile, arms: Arms) -> StudyFile:
     if not study.sequential or (arms.compares and len(arms.arms) > 1):
         return study
     return replace(study, sequential=False, seeds=study.seeds[:FIXED_SEEDS], budget="")
+
+
+def own_seeds(arms: Arms) -> list[str]:
+    """What is to be said of the word `seed` in a study, which sets the seeds of its runs itself.
+
+    Raises:
+        ArchError: arms differ in it: with equal seeds they would be one experiment.
+    """
+    named = {a.name: [repr(w.value) for w in a.spec.graph.train if w.entry.slot == "seed"] for a in arms.arms}
+    usual = named[arms.reference.name]
+    others = [name for name, own in named.items() if own != usual]
+    if others:
+        raise ArchError(
+            f"the arms `{arms.reference.name}` and `{others[0]}` differ in the word `seed`, and a study sets the "
+            "seeds of its runs: each arm gets the same ones",
+            help="take `seed` out of the arms; --seeds N is their number",
+        )
+    return [f"`seed({usual[0]})` has no effect: a study sets the seeds of its runs (every arm)"] if usual else []
 
 
 def without_effect(arms: Arms) -> Iterator[str]:
@@ -138,12 +161,17 @@ def distinct(every: Sequence[Cell]) -> list[Cell]:
 
 
 def look(out: Path, cell: Cell) -> Found:
-    """What the store has of a cell.
+    """What the store has of a cell. A run whose files are damaged is none, and the message says what repairs it.
 
     Raises:
-        StoreError: its folder is damaged.
+        StoreError: a newer archdsl wrote it.
     """
-    run = find_run(out, cell.experiment)
+    try:
+        run = find_run(out, cell.experiment)
+    except NewerRun:
+        raise
+    except StoreError as error:
+        return Found(DAMAGED, {}, {}, message=f"{error.message}; {error.help}")
     if run is not None:
         found = found_of(run)
         return found if cell.evaluation is None or found.status != "finished" else _evaluated(run, found, cell)

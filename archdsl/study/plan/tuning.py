@@ -16,6 +16,7 @@ from archdsl.errors import ArchError, Source, SpecError, suggest
 from archdsl.expand.holes import Chooser
 from archdsl.expand.settings import hyphenated
 from archdsl.limits import Limits
+from archdsl.report.numbers import many
 from archdsl.study.plan.arms import Arm, Arms
 from archdsl.study.plan.cells import Cell, cells
 from archdsl.study.plan.factors import Factor, parts
@@ -78,9 +79,7 @@ class TuningPlan:
         counts = sorted({len(own) for own in self.settings})
         if counts == [self.tune.runs]:
             return ()
-        few = (
-            f"`tune` asks for {self.tune.runs} runs of each arm, and there are {' or '.join(map(str, counts))} settings"
-        )
+        few = f"`tune` asks for {many(self.tune.runs, 'run')} of each arm, and there are {' or '.join(map(str, counts))} settings"
         return (f"{few}: each is tried once",)
 
 
@@ -149,8 +148,8 @@ def _check(study: StudyFile, tune: Tune, arms: Arms, every: Sequence[Cell]) -> N
     count = len(arms.arms) * tune.runs
     if count > Limits.STUDY or count * tune.seeds > Limits.RUNS:
         raise ArchError(
-            f"{place}: `tune` asks for {count:,} settings with {tune.seeds:,} seeds each, more than {Limits.STUDY:,} settings or "
-            f"{Limits.RUNS:,} runs",
+            f"{place}: `tune` asks for {many(count, 'setting')} with {many(tune.seeds, 'seed')} each, more than "
+            f"{Limits.STUDY:,} settings or {Limits.RUNS:,} runs",
             help="take fewer runs or arms, or raise ARCHDSL_MAX_STUDY and ARCHDSL_MAX_RUNS",
         )
     if both := sorted({*tune.seed_numbers} & {*study.seeds}):

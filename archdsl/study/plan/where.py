@@ -5,13 +5,12 @@ A bare name holds where that factor's level is not its absence, or where the arm
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl import conditions
-from archdsl.conditions import EQUALITY, SIGNS, shown
+from archdsl.conditions import EQUALITY, SIGNS, number, shown
 from archdsl.errors import ArchError, suggest
 from archdsl.registry import names
 from archdsl.syntax import ast
@@ -19,9 +18,7 @@ from archdsl.syntax.walk import walk
 
 EXAMPLE = "write for example params<1M, or not (bn and ln)"
 Test = Callable[[Mapping[str, Any], Mapping[str, str], frozenset[str]], bool]
-_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)([kKMGT]?)")
 SPACES = ("net", "modifier", *ast.SETTINGS)
-_SCALE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def condition(
@@ -54,10 +51,9 @@ class _Arms:
     def compared(self, name: str, sign: str, value: str, quoted: bool) -> Test:
         compare = SIGNS[sign]
         if name.lower() in self.totals:
-            number = _NUMBER.fullmatch(value)
-            if number is None:
+            bound, key = None if value.endswith("%") else number(value), name.lower()
+            if bound is None:
                 raise ArchError(f"{self.shown}: {name} is a number, and `{value}` is none", help=EXAMPLE)
-            bound, key = float(number.group(1)) * _SCALE[number.group(2)], name.lower()
             return lambda t, c, w: compare(t[key], bound)
         if name in self.factors:
             if sign not in EQUALITY:

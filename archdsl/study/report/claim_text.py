@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.study.results.claims import ClaimResult
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import Unit, p_text, unit_of
@@ -21,7 +22,7 @@ def sentences(results: Results) -> Iterator[str]:
     if results.claims:
         m = len(results.claims)
         yield (
-            f"the claims are a family of their own: Holm's procedure over {m} comparison{'s' if m > 1 else ''} at "
+            f"the claims are a family of their own: Holm's procedure over {many(m, 'comparison')} at "
             f"{100 * results.options.alpha:g} %, beside that of the arms"
         )
 
@@ -38,12 +39,8 @@ def evidence(claim: ClaimResult, sequential: bool) -> str:
     shown, seeds = unit_of_claim(claim), v.decided or v.evidence.n
     size = f"{shown.change(v.evidence.delta)} {shown.points}".rstrip()
     interval = "" if v.low is None else f" {shown.between(v.low, v.high)}"
-    more = (
-        ""
-        if claim.more is None
-        else f"; {claim.more:,} more seed{'s' if claim.more > 1 else ''} would decide it{chance(sequential)}"
-    )
-    return f"{size}{interval}, p {p_text(v.p)}, {seeds} seed{'s' if seeds > 1 else ''}{more}"
+    more = "" if claim.more is None else f"; {many(claim.more, 'more seed')} would decide it{chance(sequential)}"
+    return f"{size}{interval}, p {p_text(v.p)}, {many(seeds, 'seed')}{more}"
 
 
 def chance(sequential: bool) -> str:

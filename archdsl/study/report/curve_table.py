@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from archdsl.report import Cell, Column, Table
-from archdsl.runs.store.log import read_events
 from archdsl.study.report.columns import level_column
 from archdsl.study.report.tables import level
 from archdsl.study.results.results import Results
+from archdsl.study.results.run_figures import epochs_of, logged
 
 FIGURES = {  # of a record of the log
     "loss": Column("train loss", "float", key="train_loss", digits=4),
@@ -31,9 +31,6 @@ def table(results: Results, people: bool = True) -> Table:
 
     Args:
         people: levels are texts; else those that are numbers are numbers.
-
-    Raises:
-        StoreError: the log of a run is damaged.
     """
     names = [f.name for f in results.factors]
     columns = (
@@ -48,8 +45,7 @@ def table(results: Results, people: bool = True) -> Table:
     for arm in results.arms:
         levels = [level(arm.arm.choice.get(n, ""), people) for n in names]
         for seed in sorted(arm.folders):
-            for event in read_events(arm.folders[seed]):
-                if event.get("event") == "epochdone":
-                    figures = (event.get(name) for name in FIGURES)
-                    rows.append((arm.name, *levels, seed, int(event["epoch"]), int(event["step"]), *figures))
+            for event in epochs_of(logged(arm.folders[seed])):
+                figures = (event.get(name) for name in FIGURES)
+                rows.append((arm.name, *levels, seed, int(event["epoch"]), int(event["step"]), *figures))
     return Table(columns, tuple(rows), results.title)

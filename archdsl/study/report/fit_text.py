@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.expand.metrics import metric_of
-from archdsl.report.numbers import MINUS
+from archdsl.report.numbers import MINUS, many
 from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 from archdsl.study.stats.curve_fit import Estimate
@@ -49,7 +49,7 @@ def prediction(found: FitResult) -> Iterator[str]:
         return
     factor, mark = (100.0, " %") if metric_of(found.line.fit.metric).unit == "percent" else (1.0, "")
     n = len(found.values[x])
-    runs = f"{n} run{'s' if n > 1 else ''}"
+    runs = f"{many(n, 'run')}"
     yield (
         f"at {found.line.fit.x} {size(x)} it predicts {between(fitted.held, factor)}{mark}, and {runs} gave "
         f"{number(factor * fitted.measured)}{mark}: {HELD[fitted.holds]}"

@@ -231,7 +231,8 @@ def _notes(results: Results) -> Iterator[str]:
         for text in (method(results), *(text for part in parts for text in part(results))):
             yield _sentence(text)
     else:
-        yield f"The metric is {metric}{points}. A grid over numbers has no reference, so nothing is compared."
+        why = "A grid over numbers has no reference, so nothing" if len(results.arms) > 1 else "Nothing"
+        yield f"The metric is {metric}{points}. {why} is compared."
     where, included = evaluated_on(results)
     yield (
         "What varies is the seed (initial weights, order, augmentation, dropout, split), so that the spread is seed "
@@ -272,6 +273,8 @@ def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[st
         closer = f" {CLOSER}" if len(every) > 1 else ""
         said = trained_on(results) if name == "curves" else fit_text.sentences(results) if name == "fit" else ()
         more = "".join(f" {_sentence(text)}" for text in said)
+        if name == "strips" and not results.compares:
+            caption = caption.partition(". ")[0] + "."  # no lines
         words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + more
         yield page.figure(every[0], words, *every[1:], slim=list(slim))
 

@@ -6,7 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
+from archdsl.report.numbers import many
 from archdsl.study.names import NAMED, quoted
+from archdsl.study.plan.plan import DAMAGED
 from archdsl.study.report import fit_text, tuning_text
 from archdsl.study.report.claim_text import chance, sentences
 from archdsl.study.results.outcomes import unmeasured, untrained, warned
@@ -25,10 +27,10 @@ def notes(results: Results) -> Iterable[str]:
     yield from fit_text.sentences(results)
     measure = results.measure
     sign = "" if measure.higher else ", less is better"
-    sign += ", differences in points" if measure.unit == "percent" else ""
+    sign += ", differences in points" if measure.unit == "percent" and results.compares else ""
     against = f"Δ is against `{results.reference.name}`, seed by seed"
     if not results.compares:
-        against = "a grid over numbers has no reference; --baseline FACTOR=LEVEL compares with one arm"
+        against = uncompared(results)
     yield (
         f"{measure.label}{sign}; {against}; what varies is the seed (initial weights, order, augmentation, dropout, split), "
         f"{evaluated_on(results)[0]}"
@@ -48,10 +50,23 @@ def notes(results: Results) -> Iterable[str]:
         yield "effects that cannot be distinguished: " + "; ".join(results.aliases)
     for arm, seed, status, message in results.failures[:5]:
         yield f"`{arm}`, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+    if damaged := sum(a.states.get(DAMAGED, 0) for a in results.arms):
+        yield (
+            f"{many(damaged, 'run is', 'runs are')} damaged and {'counts' if damaged == 1 else 'count'} as missing; the study "
+            f"with --again trains {'it' if damaged == 1 else 'them'} again"
+        )
     if len(results.failures) > 5:
-        yield f"and {len(results.failures) - 5} more runs without a result"
+        yield f"and {many(len(results.failures) - 5, 'more run')} without a result"
     made = ", ".join(f"{k} {v}" for k, v in results.conditions.items() if v)
-    yield f"{results.done} of {results.planned} runs" + (f"; {made}" if made else "")
+    yield f"{results.done} of {many(results.planned, 'run')}" + (f"; {made}" if made else "")
+
+
+def uncompared(results: Results) -> str:
+    """Why nothing is compared."""
+    if len(results.arms) > 1:
+        return "a grid over numbers has no reference; --baseline FACTOR=LEVEL compares with one arm"
+    seeds = many(len(results.seeds), "seed")
+    return f"nothing is compared: mean and spread of one net over {seeds}; holes, --without or --with make arms"
 
 
 def outcome(results: Results) -> Iterable[str]:
@@ -66,12 +81,14 @@ def outcome(results: Results) -> Iterable[str]:
         return
     counts = Counter(a.verdict.decision for a in arms if a.verdict is not None)
     words = ", ".join(f"{counts[word]} {word}" for word in ("better", "worse", "same", "open") if counts[word])
-    yield f"{len(arms)} comparison{'s' if len(arms) > 1 else ''} with `{results.reference.name}`: {words}"
+    yield f"{many(len(arms), 'comparison')} with `{results.reference.name}`: {words}"
     for arm in [a for a in arms if a.verdict is not None and a.verdict.decision == "open"][:NAMED]:
         needed = results.needed.get(arm.name)
         power = chance(results.options.sequential)
         takes = (
-            "" if needed is None else f"about {needed:,} seeds would decide it{power} if the difference stays as it is"
+            ""
+            if needed is None
+            else f"about {many(needed, 'seed')} would decide it{power} if the difference stays as it is"
         )
         said = "; ".join(text for text in (arm.decision.why, takes) if text)
         if said:
@@ -85,17 +102,17 @@ def method(results: Results) -> str:
     """How the verdicts are reached, in a sentence."""
     options = results.options
     m = len(results.compared)
-    over = f" over {m} comparison{'s' if m > 1 else ''} at {100 * options.alpha:g} %"
+    over = f" over {many(m, 'comparison')} at {100 * options.alpha:g} %"
     same = "" if options.same is None else f"; `same` is within ±{_margin(results)}"
     if options.sequential:
-        seeds = f"{results.looks} seed{'s' if results.looks != 1 else ''}"
+        seeds = f"{many(results.looks, 'seed')}"
         return (
             f"sequential design, {seeds} so far: verdict, p and interval from the anytime-valid t test, Holm-adjusted{over}; "
             f"looking is free{same}"
         )
     n = len(results.seeds)
     return (
-        f"fixed design of {n} seed{'s' if n > 1 else ''}: verdict, p and interval from the paired t test, "
+        f"fixed design of {many(n, 'seed')}: verdict, p and interval from the paired t test, "
         f"Holm-adjusted{over}; valid for one look{same}"
     )
 
@@ -134,19 +151,19 @@ def limits(results: Results) -> Iterable[str]:
     n, m = len(results.seeds), len(results.compared)
     if not results.options.sequential and m and n < (needed := seeds_to_reject(m, results.options.alpha)):
         yield (
-            f"p sign is that of the exact sign-flip test: with {n} seed{'s' if n > 1 else ''} and {m} "
-            f"comparison{'s' if m > 1 else ''} it cannot be below {min(1.0, m * 2.0 ** (1 - n)):g}; from {needed} seeds on "
+            f"p sign is that of the exact sign-flip test: with {many(n, 'seed')} and "
+            f"{many(m, 'comparison')} it cannot be below {min(1.0, m * 2.0 ** (1 - n)):g}; from {many(needed, 'seed')} on "
             "it can confirm a verdict"
         )
     counted = [(a.name, seed, how) for a in results.arms for seed, how in sorted(a.decision.substituted.items())]
     if counted:
         few = ", ".join(f"`{name}` seed {seed} ({how})" for name, seed, how in counted[:3])
         more = f" and {len(counted) - 3} more" if len(counted) > 3 else ""
-        what = f"{len(counted)} runs count" if len(counted) > 1 else "1 run counts"
+        what = many(len(counted), "run counts", "runs count")
         yield f"{what} as chance or the worst value, having no result: {few}{more}; --failures exclude leaves such runs out"
     elif results.options.failures == "exclude":
         yield "runs that failed by themselves are excluded, so that an arm is compared over the seeds at which it trained"
-    if len(results.looked_at) > 1 and not results.options.sequential:
+    if len(results.looked_at) > 1 and results.compares and not results.options.sequential:
         yield (
             f"the results were looked at with {', '.join(map(str, results.looked_at))} seeds: the stated rate of wrong "
             "decisions holds for one look; --until decided allows any number"
@@ -154,7 +171,7 @@ def limits(results: Results) -> Iterable[str]:
     if before := results.asked_before:
         few = "; ".join(before[:ASKED]) + ("; …" if len(before) > ASKED else "")
         yield (
-            f"the same runs were looked at before under {len(before)} other question{'s' if len(before) > 1 else ''} "
+            f"the same runs were looked at before under {many(len(before), 'other question')} "
             f"({few}): the stated rate of wrong decisions holds for one question that is chosen before any look"
         )
     if results.registered.startswith("registered"):
@@ -252,5 +269,5 @@ def lacking(results: Results) -> Iterable[str]:
         if seeds
     ]
     if told:
-        more = f"; and {len(told) - NAMED} more arms" if len(told) > NAMED else ""
+        more = f"; and {many(len(told) - NAMED, 'more arm')}" if len(told) > NAMED else ""
         yield f"without a result, by seed: {'; '.join(told[:NAMED])}{more}; a comparison takes the seeds that both arms have"

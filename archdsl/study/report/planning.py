@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archdsl.report import Cell, Column
+from archdsl.report.numbers import many
 from archdsl.study.results.projection import pairs_to_decide, pairs_to_same
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
@@ -25,11 +26,11 @@ def detect(results: Results, delta: float) -> str:
     sd, name = max(spreads)
     n = seeds_needed(delta, sd)
     assert n is not None
-    many = f"{n}" if n < SEEDS_CAP else f"{SEEDS_CAP} or more"
+    seeds = f"{n}" if n < SEEDS_CAP else f"{SEEDS_CAP} or more"
     least = seeds_to_reject(comparisons)
     return (
-        f"to detect {shown} (power {POWER:g}, paired t) it takes {many} seeds, by the spread of `{name}`, the largest: sd of the "
-        f"differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
+        f"to detect {shown} (power {POWER:g}, paired t) it takes {seeds} seeds, by the spread of `{name}`, the largest: sd of "
+        f"the differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
         f"more; the exact sign-flip test with Holm's correction takes {least} at least"
     )
 
@@ -51,7 +52,7 @@ def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...
     rows = [_expected(arm, delta, level) if arm in results.compared else (None,) * len(columns) for arm in results.arms]
     most = len(results.seeds)
     notes = [
-        f"sequential design: at most {most} seeds an arm; {_soonest(results)}",
+        f"sequential design: at most {many(most, 'seed')} an arm; {_soonest(results)}",
         f"the columns {', '.join(c.name for c in columns[1:])} give the seeds to a decision if that is the difference",
     ]
     if all(row[0] is None for row in rows) and delta is not None:

@@ -20,7 +20,6 @@ def table_of(results: Results, rows: Rows, people: bool = True, columns: Sequenc
 
     Raises:
         ArchError: the design has no effects, or the study no claims, fits or tuning.
-        StoreError: the log of a run is damaged.
     """
     match rows:
         case "runs":

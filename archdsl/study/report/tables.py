@@ -8,6 +8,7 @@ from dataclasses import replace
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
 from archdsl.report import Cell, Column, Table
+from archdsl.report.numbers import many
 from archdsl.study.plan.design import is_grid
 from archdsl.study.plan.levels import number as number_of
 from archdsl.study.plan.plan import Found
@@ -233,7 +234,7 @@ def preview(
     missing, every = sum(1 for _, f in found if f.status not in ("finished", "diverged")), len(found)
     columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
                Column("MACs", "compact", key="macs"), Column("depth", "int"), *more_columns, Column("hash"))  # fmt: skip
-    workers = f"{jobs} worker{'s' if jobs > 1 else ''}"
+    workers = f"{many(jobs, 'worker')}"
     time = f"about {duration(seconds)} on {workers} ({basis})"
     most = "at most " if results.options.sequential else ""
     return Table(
@@ -241,7 +242,7 @@ def preview(
         tuple(rows),
         results.title,
         notes=(
-            f"{most}{missing} of {every} runs are missing; "
+            f"{most}{missing} of {many(every, 'run')} {'is' if missing == 1 else 'are'} missing; "
             + (f"{most}{time}" if missing else "nothing is left to run"),
             *(plan or [_detectable(results)]),
             *more,
@@ -261,7 +262,7 @@ def _detectable(results: Results) -> str:
         if least is None
         else (f"{100 * least:.2f} points" if sds and results.measure.unit == "percent" else f"{least:.3g}{unit}")
     )
-    return f"the smallest difference that {n} seed{'s' if n > 1 else ''} can detect (power 0.8): {shown}"
+    return f"the smallest difference that {many(n, 'seed')} can detect (power 0.8): {shown}"
 
 
 def duration(seconds: float) -> str:
@@ -269,5 +270,5 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 5400:
-        return f"{round(seconds / 60)} minutes"
+        return many(round(seconds / 60), "minute")
     return f"{seconds / 3600:.1f} hours"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archdsl.report.numbers import many
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.results.results import Results
 from archdsl.study.results.tuning import ArmTuning, Tuning
@@ -23,7 +24,8 @@ def sentences(results: Results) -> Iterator[str]:
     if tuning is None:
         return
     if tuning.picks is None:
-        yield f"tuning: {tuning.ended} of {tuning.planned} runs have ended; the arms are compared once all have"
+        planned = many(tuning.planned, "run has", "runs have")
+        yield f"tuning: {tuning.ended} of {planned} ended; the arms are compared once all have"
         yield from tuning.notes
         return
     yield method(tuning)
@@ -41,7 +43,7 @@ def method(tuning: Tuning) -> str:
     runs = max(len(arm.trials) for arm in tuning.arms)
     over = f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}, by their mean"
     return (
-        f"each arm was tuned with {runs} settings, its own and the same random draws for all, with {over}; selected by "
+        f"each arm was tuned with {many(runs, 'setting')}, its own and the same random draws for all, with {over}; selected by "
         f"{tuning.measure.label}, and compared with other seeds"
     )
 

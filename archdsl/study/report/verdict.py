@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archdsl.report.numbers import many
 from archdsl.study.report.claim_text import chance
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
@@ -41,15 +42,28 @@ def _sentences(results: Results, unit: Unit) -> Iterator[str]:
 
 
 def _best(results: Results, unit: Unit) -> Iterator[str]:
-    """Of a grid without a reference: the arm with the best mean. Nothing is compared."""
+    """Of a grid without a reference the arm with the best mean, of one net its mean. Nothing is compared."""
     sign = 1 if results.higher_is_better else -1
     best = max((a for a in results.arms if a.summary.mean is not None), key=lambda a: sign * (a.summary.mean or 0.0))
-    yield (
+    if len(results.arms) == 1:
+        counted = many(len(best.values), "seed")
+        yield f"The mean of “{best.name}” over {counted} is {unit.value(best.summary.mean)}{unit.mark}. Nothing is compared."
+    else:
+        yield _best_mean(best, unit)
+    if results.done < results.planned:
+        yield _missing(results)
+
+
+def _missing(results: Results) -> str:
+    left = results.planned - results.done
+    return f"{left} of {many(results.planned, 'run')} {'is' if left == 1 else 'are'} still missing."
+
+
+def _best_mean(best: ArmResult, unit: Unit) -> str:
+    return (
         f"The best mean is that of “{best.name}”, {unit.value(best.summary.mean)}{unit.mark}. A grid over numbers has no "
         "reference, so no difference is tested."
     )
-    if results.done < results.planned:
-        yield f"{results.planned - results.done} of {results.planned} runs are still missing."
 
 
 def _decided(arms: Sequence[ArmResult], words: str, unit: Unit) -> str:
@@ -75,11 +89,7 @@ def _open(results: Results, arms: Sequence[ArmResult], unit: Unit) -> Iterator[s
 def remaining(results: Results) -> Iterator[str]:
     """What is still to be run, and what diverged."""
     if results.done < results.planned and not any(a.decision.why for a in results.arms):
-        yield (
-            f"{results.planned - results.done} of {results.planned} runs are still missing."
-            if not results.options.sequential
-            else "The study is not finished."
-        )
+        yield _missing(results) if not results.options.sequential else "The study is not finished."
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
         counts = "counts as chance" if results.options.failures == "chance" else "is excluded"
@@ -94,7 +104,7 @@ def difference(arm: ArmResult, unit: Unit) -> str:
     text = f"{unit.change(v.evidence.delta)} {unit.points}".rstrip()
     interval = f" {unit.between(v.low, v.high)}" if v.low is not None else ""
     seeds = v.decided or v.evidence.n
-    return f"{text}{interval}, {seeds} seed{'s' if seeds > 1 else ''}"
+    return f"{text}{interval}, {many(seeds, 'seed')}"
 
 
 def _by_size(arms: Sequence[ArmResult]) -> list[ArmResult]:

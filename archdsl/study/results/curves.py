@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from archdsl.runs.store.log import read_events
 from archdsl.study.results.results import Results
+from archdsl.study.results.run_figures import epochs_of, logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,11 @@ Curves = Mapping[str, Mapping[int, tuple[Point, ...]]]
 
 
 def read_curves(results: Results) -> Curves:
-    """The points of every run that has a folder and an epoch behind it, by arm and seed.
-
-    Raises:
-        StoreError: the log of a run is damaged.
-    """
+    """The points of every run that has a folder and an epoch behind it, by arm and seed."""
     found: dict[str, dict[int, tuple[Point, ...]]] = {}
     for arm in results.arms:
         for seed in sorted(arm.folders):
-            points = tuple(_point(e) for e in read_events(arm.folders[seed]) if e.get("event") == "epochdone")
+            points = tuple(map(_point, epochs_of(logged(arm.folders[seed]))))
             if points:
                 found.setdefault(arm.name, {})[seed] = points
     return found

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from archdsl.report.numbers import many
 from archdsl.study.amounts import ALPHA, Failures
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claims import ClaimedPair
@@ -230,13 +231,12 @@ class Deciding:
         return decisions
 
     def _reason(self, arm: int) -> str:
-        if arm in self.why:
-            return self.why[arm]
-        if arm not in self.open or self.blocks == 0 or self.fits():
-            return ""
+        if arm in self.why or arm not in self.open or self.blocks == 0 or self.fits():
+            return self.why.get(arm, "")
         if self.blocks >= self.most:
             return f"{self.most} seeds are the most that the study takes (--max-seeds)"
-        return f"the budget of {self.options.max_runs:,} runs has no room for the next seed ({1 + len(self.open)} runs)"
+        budget = many(self.options.max_runs or 0, "run")
+        return f"the budget of {budget} has no room for the next seed ({1 + len(self.open)} runs)"
 
 
 def decide_fixed(
@@ -282,8 +282,7 @@ def _values(
     seen = [*values.values(), *([] if worst is None else [worst])]
     worst = (min(seen) if scale.higher else max(seen)) if seen else None
     failed = [key for key in states if key not in values] if failures == "chance" else []
-    bad = bad_value(scale, worst)
-    return {**values, **dict.fromkeys(failed, bad)}, failed, worst
+    return {**values, **dict.fromkeys(failed, bad_value(scale, worst))}, failed, worst
 
 
 def bad_value(scale: Scale, worst: float | None) -> float:

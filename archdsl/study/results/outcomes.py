@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.runs.events import WARNING, warnings_in
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.results.results import ArmResult, Results
@@ -70,14 +71,14 @@ def untrained(results: Results) -> Iterable[str]:
     count = sum(len(a.untrained) for a in results.arms)
     if count and any(isinstance(a.arm.spec.task, Several) for a in results.arms):
         yield (
-            f"{count} run{'s' if count > 1 else ''} did not train: of no head is test accuracy above the 99 % binomial interval "
+            f"{many(count, 'run')} did not train: of no head is test accuracy above the 99 % binomial interval "
             "of chance, or test R² above 0; the figures count like any other"
         )
     elif count and not all(a.arm.spec.task.counted for a in results.arms):
-        yield f"{count} run{'s' if count > 1 else ''} did not train: test R² is not above 0; the figures count like any other"
+        yield f"{many(count, 'run')} did not train: test R² is not above 0; the figures count like any other"
     elif count:
         yield (
-            f"{count} run{'s' if count > 1 else ''} did not train: neither test accuracy nor training accuracy is above the "
+            f"{many(count, 'run')} did not train: neither test accuracy nor training accuracy is above the "
             "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
             "figures count like any other"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
 from archdsl.report import Column
+from archdsl.report.numbers import many
 from archdsl.runs.correct import correct, unpacked
 from archdsl.runs.evaluations import bits_of
 from archdsl.runs.run import load_run
@@ -76,7 +77,7 @@ def notes(rows: Sequence[PopulationRow]) -> tuple[str, ...]:
         return ()
     reasons: dict[str, list[str]] = {}
     for row in rows:
-        missing = f"{row.without} seeds have {NO_BITS}" if row.without and not row.why else row.why
+        missing = f"{many(row.without, 'seed has', 'seeds have')} {NO_BITS}" if row.without and not row.why else row.why
         if missing:
             reasons.setdefault(missing, []).append(row.arm)
     return (COLUMN_NOTE, *(f"{quoted(arms)}: {why}" for why, arms in reasons.items()))

@@ -13,6 +13,7 @@ from typing import Any
 
 from archdsl.data.fingerprint import short
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.runs.conditions import CONDITIONS, usual
 from archdsl.study.plan.arms import Arm, Arms
 from archdsl.study.plan.cells import Cell, own_cells
@@ -39,7 +40,7 @@ class ArmResult:
 
     decision: which runs count, and the verdict. values: the metric by seed, of the runs that count. figures: all figures of
     a finished run's result, by seed. states: how many of the planned runs are finished, diverged, failed, oom, timeout,
-    interrupted, running, foreign, missing. folders: the run folders by seed. more: other metrics by name and seed.
+    interrupted, running, foreign, missing, damaged. folders: the run folders by seed. more: other metrics by name and seed.
     untrained: seeds of finished runs that did not train (see ``RunFigures.trained``).
     comparison: with the reference, seed by seed, None for the reference itself. twin: the arm before it that is the same
     experiment, "" where there is none; its comparison counts once.
@@ -104,7 +105,7 @@ class Results:
     looked_at: tuple[int, ...] = ()  # numbers of seeds at which a fixed design was looked at
     asked_before: tuple[str, ...] = ()  # other questions under which the same runs were looked at before
     more: tuple[str, ...] = ()  # other metrics that are shown
-    compares: bool = True  # with a reference
+    compares: bool = True  # arms with a reference; not a grid over numbers, and not one net alone
     resolution: float = 0.0  # the step in which the metric is counted
     claims: tuple[ClaimResult, ...] = ()
     fits: tuple[FitLine, ...] = ()
@@ -221,7 +222,7 @@ def results(
         looks,
         ended,
         more=tuple(more),
-        compares=arms.compares,
+        compares=arms.compares and len(arms.arms) > 1,
         resolution=scale.resolution,
         claims=answered,
         fits=tuple(fits),
@@ -267,9 +268,8 @@ def twins_of(own: Sequence[Sequence[Cell]]) -> list[int | None]:
 
 
 def _notes(arms: Arms) -> tuple[str, ...]:
-    found = list(arms.notes)
-    if arms.left_out:
-        found.append(f"{arms.left_out:,} arms are left out by `where`")
+    left_out = [f"{many(arms.left_out, 'arm is', 'arms are')} left out by `where`"] if arms.left_out else []
+    found = [*arms.notes, *left_out]
     found += [f"`{a.name}`: {a.matched}" for a in arms.arms if a.matched is not None]
     return tuple(found)
 

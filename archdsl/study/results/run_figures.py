@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, isfinite, lgamma, log, log1p
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import EnvError, SpecError, StoreError
+from archdsl.notices import notice
 from archdsl.runs.measured import keep_measured, read_measured
 from archdsl.runs.store.log import read_events
 from archdsl.words.metrics.base import Metric, OfNet, OfWeights, Score, stored
@@ -18,6 +19,20 @@ from archdsl.words.tasks import CLASSIFICATION, Several, Task
 
 UNTRAINED = "did not train"
 LEVEL = 0.005  # of the tail of the binomial distribution: the upper end of the two-sided 99 % interval
+
+
+def logged(folder: Path) -> tuple[Mapping[str, Any], ...]:
+    """The events of a run. A log that is damaged has none, and that is noted: the figures of the run are in its result."""
+    try:
+        return tuple(read_events(folder))
+    except StoreError as error:
+        notice(f"what happened in {folder} is left out: {error.message}; {error.help}")
+        return ()
+
+
+def epochs_of(events: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Those that end an epoch."""
+    return tuple(e for e in events if e.get("event") == "epochdone")
 
 
 @dataclass(frozen=True)
@@ -30,16 +45,12 @@ class RunFigures:
 
     @cached_property
     def epochs(self) -> tuple[Mapping[str, Any], ...]:
-        """One record an epoch.
-
-        Raises:
-            StoreError: the log is damaged.
-        """
-        return tuple(e for e in self._events if e.get("event") == "epochdone")
+        """One record an epoch; none where the log is damaged."""
+        return epochs_of(self._events)
 
     @cached_property
     def _events(self) -> tuple[Mapping[str, Any], ...]:
-        return tuple(read_events(self.folder)) if self.folder is not None else ()
+        return logged(self.folder) if self.folder is not None else ()
 
     def measured(self, metric: OfNet) -> float | None:
         """A figure of the trained net: the one that is kept, else measured now and kept. None where the net has none, or where

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.classes import classes_of
 from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
 from archdsl.words.data.targets import columns_of, heads_of, outputs_of
@@ -112,7 +113,7 @@ def checked(table: Sheet, target: str) -> int:
     if len(columns) < 2:
         left = f", without {', '.join(table.left)}" if table.left else ""
         raise EnvError(
-            f"{path} has {len(columns)} columns ({names}{left}), at least two are needed",
+            f"{path} has {many(len(columns), 'column')} ({names}{left}), at least two are needed",
             help="commas separate the columns of a csv file, tabs those of a tsv file",
         )
     if target and target not in columns:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from archdsl.errors import EnvError
+from archdsl.report.numbers import many
 from archdsl.words.data.cells import spelled
 from archdsl.words.data.spelling import Role, is_picture, like_a_part, listing, role, skipped, twins
 
@@ -76,7 +77,7 @@ def class_folders(tree: Path) -> tuple[str, ...]:
     """
     classes = sub_folders(tree)
     if len(classes) < 2:
-        raise EnvError(f"{tree} has {len(classes)} sub-folders, at least two are needed", help=LAYOUT)
+        raise EnvError(f"{tree} has {many(len(classes), 'sub-folder')}, at least two are needed", help=LAYOUT)
     for first, second in twins(classes, spelled):
         raise EnvError(
             f"the class folders {first!a} and {second!a} of {tree} differ only in spaces, in "

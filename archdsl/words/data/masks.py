@@ -9,6 +9,7 @@ from pathlib import Path
 from archdsl.errors import ArchError, EnvError
 from archdsl.registry import data_word
 from archdsl.registry.types import Count
+from archdsl.report.numbers import many
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.layouts import Asked, sub_folders
 from archdsl.words.data.spelling import listing, role
@@ -79,7 +80,7 @@ class Masks(Own):
             )
         if names is not None and self.stated not in (None, len(names)):
             raise EnvError(
-                f"{self._root() / NAMES} names {len(names)} classes, and the text says classes={self.stated}",
+                f"{self._root() / NAMES} names {many(len(names), 'class', 'classes')}, and the text says classes={self.stated}",
                 help="leave `classes` out, or complete the file",
             )
         return names or tuple(map(str, range(self.stated or 0)))
@@ -162,7 +163,9 @@ class Masks(Own):
             raise EnvError(f"{path} cannot be read: {error}", help="a text in UTF-8, a name a line") from error
         names = tuple(line.strip() for line in text.rstrip().splitlines())
         if not 2 <= len(names) <= MOST or not all(names):
-            what = "an empty line" if not all(names) and len(names) > 1 else f"{len(names)} names, not 2 to {MOST}"
+            what = (
+                "an empty line" if not all(names) and len(names) > 1 else f"{many(len(names), 'name')}, not 2 to {MOST}"
+            )
             raise EnvError(f"{path} has {what}", help="write a name a line, in the order of the numbers in the masks")
         for name in (name for place, name in enumerate(names) if name in names[:place]):
             raise EnvError(f"{path} names the class {name} twice", help="the names of classes must differ")

@@ -10,6 +10,7 @@ from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Count
+from archdsl.report.numbers import many
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.values import Kept, Own
 from archdsl.words.tasks import TASKS, Task
@@ -78,8 +79,8 @@ class Text(Own):
         for part, found, file in (("training", train, path), ("test", test, beside or path)):
             if len(found) <= self.length:
                 raise EnvError(
-                    f"the {part} part of {file} has {len(found):,} characters, too few for a window of {self.length} and the "
-                    "character behind it",
+                    f"the {part} part of {file} has {many(len(found), 'character')}, too few for a window of {self.length} and "
+                    "the character behind it",
                     help="a shorter length, or more text",
                 )
         return train, test

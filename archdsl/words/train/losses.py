@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from archdsl.errors import ArchError, InternalError
 from archdsl.registry import setting, train_word
 from archdsl.registry.types import Floats, Positive, Share
+from archdsl.report.numbers import many
 from archdsl.words.train.kinds import Loss, Others, Remark, TrainWord
 
 SHOWN = 10  # class weights that are written one by one
@@ -92,7 +93,7 @@ class Ce(Loss):
         if self.weights is None or len(self.weights) == classes:
             return None
         return Remark(
-            f"`ce` has {len(self.weights)} weights, and there are {classes} classes", "give one for each class"
+            f"`ce` has {many(len(self.weights), 'weight')}, and there are {classes} classes", "give one for each class"
         )
 
 

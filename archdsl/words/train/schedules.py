@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from archdsl.errors import ArchError
 from archdsl.registry import setting, train_word
 from archdsl.registry.types import Amount, Count, Positive, Share
+from archdsl.report.numbers import many
 from archdsl.words.train.kinds import Others, Point, Remark, Schedule, TrainWord
 from archdsl.words.train.stepped import Exponential as Exponential
 from archdsl.words.train.stepped import Milestones as Milestones
@@ -113,7 +114,7 @@ class Restarts(Schedule):
         if self.first < others.epochs:
             return None
         return Remark(
-            f"`restarts` has no effect: its first cosine takes {self.first} epochs, the run has {others.epochs}",
+            f"`restarts` has no effect: its first cosine takes {many(self.first, 'epoch')}, the run has {others.epochs}",
             f"a shorter one, such as restarts({max(1, others.epochs // 2)}), or cosine",
         )
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from archdsl.errors import ArchError
 from archdsl.registry import Range, setting, train_word
 from archdsl.registry.types import Count, Ints, NonNegative, Positive, Share
+from archdsl.report.numbers import many
 from archdsl.words.train.kinds import Others, Point, Remark, Schedule, Watched
 
 
@@ -26,7 +27,7 @@ class Step(Schedule):
         if self.every < others.epochs:
             return None
         return Remark(
-            f"`step` has no effect: its first step comes after {self.every} epochs, the run has {others.epochs}",
+            f"`step` has no effect: its first step comes after {many(self.every, 'epoch')}, the run has {others.epochs}",
             f"a shorter one, such as step({max(1, others.epochs // 2)})",
         )
 
@@ -59,7 +60,7 @@ class Milestones(Schedule):
         if self.epochs[-1] < others.epochs:
             return None
         return Remark(
-            f"a milestone after {self.epochs[-1]} epochs has no effect: the run has {others.epochs}",
+            f"a milestone after {many(self.epochs[-1], 'epoch')} has no effect: the run has {others.epochs}",
             "leave it out, or more epochs",
         )
 

@@ -9,6 +9,7 @@ from archdsl.errors import ArchError
 from archdsl.registry import Range, setting, train_word
 from archdsl.registry.params import Base
 from archdsl.registry.types import Count, Labels, Positive, Source
+from archdsl.report.numbers import many
 from archdsl.words.train.kinds import Others, Remark, TrainWord
 
 SHA_DIGITS = 16
@@ -81,7 +82,7 @@ class Freeze(TrainWord):
         if (self.until or 0) < others.epochs:
             return None
         return Remark(
-            f"`freeze` has no end: the run has {others.epochs} epochs",
+            f"`freeze` has no end: the run has {many(others.epochs, 'epoch')}",
             "leave `until` out to freeze the part for the whole run",
         )
 

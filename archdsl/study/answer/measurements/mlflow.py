@@ -13,6 +13,7 @@ from typing import Any
 
 from archdsl.errors import ArchError
 from archdsl.files import read_regular
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements.databases import Database, opened
 from archdsl.study.answer.measurements.sheet import Sheet, Tool, listed, of_records
 from archdsl.study.answer.measurements.sheet import runs as runs_text
@@ -56,7 +57,7 @@ def folder(path: Path) -> Sheet | None:
         file = folders[run] / "metrics" / metric
         return _points(file) if file.is_file() else ()
 
-    return _sheet(f"the file store of MLflow, {len(runs)} runs", runs, deleted, history)
+    return _sheet(f"the file store of MLflow, {many(len(runs), 'run')}", runs, deleted, history)
 
 
 def database(path: Path) -> Sheet | None:
@@ -77,7 +78,7 @@ def database(path: Path) -> Sheet | None:
             query = f"select step, timestamp, {_VALUE} from metrics where run_uuid = ? and key = ?"
             return [(s, t, float(v)) for s, t, v in db.rows(query, run, metric)]
 
-    return _sheet(f"the database of MLflow, {len(runs)} runs", runs, deleted, history)
+    return _sheet(f"the database of MLflow, {many(len(runs), 'run')}", runs, deleted, history)
 
 
 def _stored(db: Database) -> tuple[list[dict[str, Any]], list[str]]:

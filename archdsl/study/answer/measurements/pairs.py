@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from archdsl.errors import ArchError, suggest
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements.read import Measurements
 from archdsl.study.answer.measurements.sheet import listed
 
@@ -30,9 +31,9 @@ def paired(
         holes = [pair for pair in found.order[: place[both[-1]] + 1] if pair not in base or pair not in values]
         if holes and not drop:
             lacking = reference if holes[0] not in base else arm
-            many = f" ({len(holes)} such pairs of `{arm}`)" if len(holes) > 1 else ""
+            more = f" ({len(holes)} such pairs of `{arm}`)" if len(holes) > 1 else ""
             raise ArchError(
-                f"`{lacking}` has no row for pair `{holes[0]}`{many}",
+                f"`{lacking}` has no row for pair `{holes[0]}`{more}",
                 help="a failed run is a result: add it with the worst value; or give --missing drop"
                 + _capitals(found, (arm, reference), (holes[0], found.arms[lacking])),
             )
@@ -41,7 +42,9 @@ def paired(
             notes.append(f"`{arm}`: pairs {listed(holes)} are left out, as one side lacks them")
         if late:
             one = "one is" if late == 1 else "ones are"
-            notes.append(f"`{arm}`: compared over its first {len(both)} pairs; {late} later {one} on one side only")
+            notes.append(
+                f"`{arm}`: compared over its first {many(len(both), 'pair')}; {late} later {one} on one side only"
+            )
         deltas[arm] = [values[pair] - base[pair] for pair in both]
     return deltas, tuple(notes)
 

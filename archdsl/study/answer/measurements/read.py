@@ -10,6 +10,7 @@ from itertools import combinations
 from statistics import fmean
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements.cells import Names, number_cell
 from archdsl.study.answer.measurements.sheet import Sheet, State, listed, runs
 from archdsl.words.data.cells import shown, spelled
@@ -110,8 +111,8 @@ def measure(sheet: Sheet, columns: Columns, failed: Failed | None = None, as_wri
     arms = rows.one_spelling()
     pairs = dict.fromkeys(pair for of_arm in arms.values() for pair in of_arm)
     order, by = order_of(pairs) if columns.pair is not None else (tuple(pairs), "")
-    counted = f"{rows.number:,} rows, {len(arms)} arms"
-    counted += f", {len(order)} pairs {by}" if columns.pair is not None else ", not paired"
+    counted = f"{many(rows.number, 'row')}, {many(len(arms), 'arm')}"
+    counted += f", {many(len(order), 'pair')} {by}" if columns.pair is not None else ", not paired"
     said = (
         f"read as {sheet.what}: {counted}",
         *sheet.notes,
@@ -199,7 +200,7 @@ class _Rows:
         """Notes on the runs without a result."""
         notes = []
         if self.other:
-            notes.append(f"{self.other:,} rows left out by --only")
+            notes.append(f"{many(self.other, 'row')} left out by --only")
         if self.waiting:
             notes.append(f"{runs(len(self.waiting))} not finished, left out: {listed(self.waiting)}")
         if self.lost:
@@ -270,8 +271,8 @@ def _mixed_units(rows: _Rows, metric: str) -> str:
         return ""
     one, other = small[0], large[0]
     return (
-        f"column `{metric}` has {len(small)} values of at most 1, such as {rows.values[one]:g} in row {rows.numbers[one]}, "
-        f"and {len(large)} that are about a hundred times as large, such as {rows.values[other]:g} in row "
+        f"column `{metric}` has {many(len(small), 'value')} of at most 1, such as {rows.values[one]:g} in row "
+        f"{rows.numbers[one]}, and {len(large)} that are about a hundred times as large, such as {rows.values[other]:g} in row "
         f"{rows.numbers[other]}"
     )
 

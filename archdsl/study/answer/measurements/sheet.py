@@ -8,6 +8,7 @@ from itertools import count, repeat
 from typing import Any, Literal
 
 from archdsl.errors import ArchError, suggest
+from archdsl.report.numbers import many
 
 State = Literal["finished", "unfinished", "failed", "other"]  # other: a row that `only` leaves out
 # What tools write before the name of a setting or a result.
@@ -141,7 +142,7 @@ def flat(value: object, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def runs(number: int) -> str:
     """A number of runs in words."""
-    return f"{number:,} run{'s' if number != 1 else ''}"
+    return f"{many(number, 'run')}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements.databases import opened
 from archdsl.study.answer.measurements.parquets import parquet
 from archdsl.study.answer.measurements.sheet import Sheet, Tool, flat, listed, of_records
@@ -104,4 +105,4 @@ def _sheet(what: str, configs: Mapping[str, dict[str, Any]], rows: Iterable[Row]
         records += [{**about, "step": None, metric: None} for run, about in runs.items() if run not in there]
         return of_records(f"{what}, the steps of {metric}", records, TRACKIO)
 
-    return of_records(f"{what}, {len(runs)} runs", list(runs.values()), TRACKIO, (note,), steps)
+    return of_records(f"{what}, {many(len(runs), 'run')}", list(runs.values()), TRACKIO, (note,), steps)

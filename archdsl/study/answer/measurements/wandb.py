@@ -15,6 +15,7 @@ from typing import Any
 
 from archdsl.errors import ArchError
 from archdsl.files import read_regular
+from archdsl.report.numbers import many
 from archdsl.study.answer.measurements.sheet import Sheet, Tool, flat, of_records
 
 WANDB = Tool(
@@ -69,7 +70,7 @@ def files(paths: Iterable[Path]) -> Sheet:
             ]
         return of_records(f"the steps of {metric} in files of Weights & Biases", records, WANDB)
 
-    return of_records(f"files of Weights & Biases, {len(runs)} runs", runs, WANDB, steps=steps)
+    return of_records(f"files of Weights & Biases, {many(len(runs), 'run')}", runs, WANDB, steps=steps)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

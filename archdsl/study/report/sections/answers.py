@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archdsl.report.numbers import many
 from archdsl.study.report import figures, page
 from archdsl.study.report.claim_text import chance
 from archdsl.study.report.figures.verdict_forest import Compared
@@ -91,7 +92,7 @@ def _when(results: Results, arm: ArmResult) -> str:
     if v is None:
         return ""
     seeds = v.decided or v.evidence.n
-    count = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    count = f"{many(seeds, 'seed')}"
     if v.decision != "open":
         return f"decided at {count}"
     needed = results.needed.get(arm.name)

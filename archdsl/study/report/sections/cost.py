@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from archdsl.report.numbers import exact
+from archdsl.report.numbers import exact, many
 from archdsl.study.report import page
 from archdsl.study.report.tables import duration
 from archdsl.study.results.results import ArmResult, Results
@@ -64,19 +64,19 @@ def _saved(arm: ArmResult, runs: int) -> str:
     if not runs:
         return NONE
     each = seconds(arm) / len(arm.figures) if arm.figures else 0.0
-    return f"{exact(runs)} run{'s' if runs > 1 else ''}" + (f", {duration(runs * each)}" if each else "")
+    return f"{many(runs, 'run')}" + (f", {duration(runs * each)}" if each else "")
 
 
 def _sentence(results: Results, own: list[ArmResult], saved: dict[str, int]) -> str:
     """What was spent, and what stopping saved."""
     runs, spent = sum(map(_runs, own)), math.fsum(map(seconds, own))
     every = len(own) * len(results.seeds)
-    text = f"{exact(runs)} run{'s' if runs > 1 else ''}" + (f", {duration(spent)} of training" if spent else "") + "."
+    text = f"{many(runs, 'run')}" + (f", {duration(spent)} of training" if spent else "") + "."
     if total := sum(saved.values()):
         least = math.fsum(saved[a.name] * seconds(a) / len(a.figures) for a in own if a.figures and a.name in saved)
         text += (
-            f" All arms with {len(results.seeds)} seeds each would have been {exact(every)}: those that stopped once they "
-            f"were decided saved {exact(total)} run{'s' if total > 1 else ''} ({100 * total / every:.0f} %)"
+            f" All arms with {many(len(results.seeds), 'seed')} each would have been {exact(every)}: those that stopped once "
+            f"they were decided saved {many(total, 'run')} ({100 * total / every:.0f} %)"
             + (f", about {duration(least)}" if least else "")
             + "."
         )

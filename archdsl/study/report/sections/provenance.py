@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from archdsl.expand.metrics import metric_of
-from archdsl.report.numbers import exact
+from archdsl.report.numbers import exact, many
 from archdsl.study.report import page
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE, unit
@@ -52,7 +52,7 @@ def provenance(results: Results, command: str) -> Iterator[str]:
             ("aliases", "; ".join(results.aliases)),
             ("design", "sequential" if options.sequential else "fixed"),
             ("metric", ", ".join(metric_of(name).label for name in (results.metric, *results.more))),
-            ("wrong decisions", f"at most {100 * options.alpha:g} %"),
+            ("wrong decisions", f"at most {100 * options.alpha:g} %" if results.compares else ""),
             ("same within", "" if options.same is None else f"±{scale.value(options.same)} {scale.points}".rstrip()),
             ("runs that failed", "count as chance" if options.failures == "chance" else "are excluded"),
             ("looks", _looks(results)),
@@ -76,7 +76,7 @@ def provenance(results: Results, command: str) -> Iterator[str]:
 def _looks(results: Results) -> str:
     if results.options.sequential:
         return f"{results.looks}, one after each seed"
-    return ", ".join(f"{n} seeds" for n in results.looked_at)
+    return ", ".join(many(n, "seed") for n in results.looked_at)
 
 
 def _ranges(seeds: list[int]) -> str:

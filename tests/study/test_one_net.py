@@ -1,0 +1,52 @@
+"""A study that compares nothing, and arms that differ in nothing but the seed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, run
+from tests.conftest import Cli
+from tests.study.conftest import TINY
+
+__all__ = ["run"]
+
+PLAIN = TINY.replace("{norm: bn | } ", "")
+
+
+def test_one_net_has_a_mean_and_a_spread_and_no_test(place: Path, run: Run, here: Cli) -> None:
+    (place / "one.arch").write_text(PLAIN)
+    done = run("ablate", "one.arch", "--device", "cpu", "-q")
+    assert done.code == 0, done.err
+    assert "nothing is compared: mean and spread of one net over 5 seeds" in done.out
+    assert "5 of 5 runs" in done.out
+    page = next((place / "runs" / "studies").glob("one-*/report.html")).read_text("utf-8")
+    for words in ("Holm", "t test", "0 comparison", "Δ", "wrong decisions", "in points", "A line joins"):
+        assert words not in done.out
+        assert words not in re.sub(r"<(svg|style)\b.*?</\1>", "", page, flags=re.DOTALL), words
+    assert "Nothing is compared." in page
+    assert "The mean of “base” over 5 seeds is" in page
+    shown = here("report", "one.arch", "--format", "json", cwd=place)
+    assert "verdict" not in json.loads(shown.stdout)["arms"][0]
+    assert "gets 5 seeds" in " ".join(here("ablate", "--help", cwd=place).stdout.split())
+
+
+@pytest.mark.parametrize("more", [("one.arch", "--with", "seed(3)"), ("holes.arch",), ("words.arch",)])
+def test_arms_that_differ_in_the_seed_are_refused(place: Path, here: Cli, more: tuple[str, ...]) -> None:
+    (place / "one.arch").write_text(PLAIN)
+    (place / "holes.arch").write_text(PLAIN.replace("batch(32)", "batch(32) seed({1|2})"))
+    (place / "words.arch").write_text(PLAIN.replace("batch(32)", "batch(32) {seed(1)|seed(2)}"))
+    refused = here("ablate", *more, "--dry-run", cwd=place)
+    assert refused.returncode == 2
+    assert "differ in the word `seed`, and a study sets the seeds of its runs" in refused.stderr
+    assert "--seeds N is their number" in refused.stderr
+
+
+def test_a_seed_of_the_base_is_said_to_have_no_effect(place: Path, here: Cli) -> None:
+    (place / "tiny.arch").write_text(TINY.replace("batch(32)", "batch(32) seed(7)"))
+    done = here("ablate", "tiny.arch", "--seeds", "2", "--dry-run", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "`seed(7)` has no effect: a study sets the seeds of its runs" in done.stdout
