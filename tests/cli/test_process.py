@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -168,9 +169,10 @@ def test_a_study_and_a_run_on_a_terminal(tmp_path: Path) -> None:
     assert "verdict" in shown, "the head of the live table"
     sequential = STUDY.replace("seeds: 2", "max_seeds: 2")
     (tmp_path / "s.yaml").write_text(sequential)
-    assert "arms" in on_terminal(
+    shown = on_terminal(
         ["ablate", "s.yaml", "-j", "1", "--runs", "more"], {"COLUMNS": "60", "LINES": "14"}, "stderr", tmp_path
     )
+    assert re.search(r"of 1 arm\b", shown), "how many arms are decided"
     spec = "conv(4, s=4) relu gap linear(10)"
     trained = on_terminal(
         ["train", spec, "--data", "fashion-mini", "--set", "train.epochs=1", "--set", "data.subset=64"],

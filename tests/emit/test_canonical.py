@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import archdsl
 from archdsl.api import experiment_of, load
 from archdsl.cli.commands.show import _graph
-from archdsl.cli.support.filters import _number
+from archdsl.conditions import number as of_condition
 from archdsl.errors import Source
 from archdsl.files import specs
 from archdsl.study.amounts import fraction as fraction_of
@@ -101,7 +101,7 @@ def test_a_percentage_is_the_fraction_that_it_names(digits: int, places: int) ->
     experiment = experiment_of(found[0], checked=False)
     assert experiment.data.valid is not None
     amount = experiment.data.valid.amount
-    assert amount == number(text) == fraction_of(text) == _number(text) == float(fraction)
+    assert amount == number(text) == fraction_of(text) == of_condition(text) == float(fraction)
     assert amount_text(amount) == f"{percent.normalize():f}%"
 
 

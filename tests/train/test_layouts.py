@@ -228,7 +228,9 @@ def test_the_facts_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["data", f"folder:{tmp_path}", "--format", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["counts"] == {"a": [2, 2], "b": [2, 2]}
-    assert facts["found"] == ["Training trains, Testing tests"]
+    assert facts["found"][0] == "Training trains, Testing tests"
+    assert "no picture is read here" in facts["found"][1]
+    assert len(facts["found"]) == 2
     for form in ("text", "md"):
         assert main(["data", f"folder:{tmp_path}", "--format", form]) == 0
         out = " ".join(capsys.readouterr().out.split())

@@ -20,7 +20,7 @@ REFUSED = [
     (NET, "swap(1, 3)", "different layers or shapes"),
     (NET, "swap(1)", "needs `j`"),
     (NET, "mc(0)", "must be from 1"),
-    (NET, "mc(3) mc(4)", "both set the passes"),
+    (NET, "mc(3) mc(4)", "`mc` is given twice"),
     (PLAIN, "mc(3)", "needs a layer that draws at random"),
     ("conv(8) bn relu vgg[16x2] gap linear(classes)", "lesion(1)", "cannot be deleted"),
     ("linear(16) relu linear(classes)", "rotate(3)", "changes images"),
