@@ -12,7 +12,20 @@ from tests.search.conftest import SPACE
 
 
 def test_a_dry_run_prints_the_first_candidates_that_the_search_trains(place: Path, cli: Cli) -> None:
-    args = ("search", "space.arch", "--budget", "6runs", "--rungs", "1,2,4", "-j", "2")
+    args = (
+        "search",
+        "space.arch",
+        "--budget",
+        "6runs",
+        "--rungs",
+        "1,2,4",
+        "--winners",
+        "1",
+        "--max-seeds",
+        "2",
+        "-j",
+        "2",
+    )
     shown = cli(*args, "--dry-run", cwd=place)
     assert shown.returncode == 0, shown.stderr
     assert "First candidates" in shown.stdout
