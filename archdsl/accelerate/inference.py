@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Any, cast
 
 import torch
@@ -121,7 +122,7 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
 def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     """The net with its layers, and the sums and gates behind them, in our kernels and oneDNN's; in place."""
     finite = bounds(net)
-    _with_separables(net)
+    _with_separables(net, guard, finite)
     modules = dict(net.named_modules())
     native = any(pools(m) or norms(m) or answers(m) for m in modules.values()) and available()  # which may compile
     for node in list(net.graph.nodes):
@@ -148,15 +149,20 @@ def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     return net
 
 
-def _with_separables(net: fx.GraphModule) -> None:
+def _with_separables(net: fx.GraphModule, guard: Guard, finite: Collection[fx.Node]) -> None:
     """Blocks around depthwise convolutions as one call each, where the kernel can be had; in place."""
     for block in separables(net.graph, dict(net.named_modules())):  # each is found behind those that are replaced
         if kernels("separable") is None:
             return
+        parts = [(layer, gate) for layer, gate in zip(block.layers, block.gates, strict=True) if layer is not None]
+        forms = [packed(la, g, guard if n in finite else None) for (la, g), n in zip(parts, block.made, strict=True)]
+        each = [form for form in forms if form is not None]
         *_, last = block.nodes
         with net.graph.inserting_before(last):  # behind the skip
             name = free(net, "answering")
-            net.add_module(name, AnsweringSeparable(*block.layers, block.gates))
+            net.add_module(
+                name, AnsweringSeparable(*block.layers, block.gates, each if len(each) == len(parts) else ())
+            )
             made = net.graph.call_module(name, (block.arrives, *([] if block.skip is None else [block.skip])))
         last.replace_all_uses_with(made)
         for old in reversed(block.nodes):

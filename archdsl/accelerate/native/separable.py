@@ -5,7 +5,7 @@ Sandler et al. 2018, arXiv:1801.04381). What is between the ends of a block neve
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,9 +16,7 @@ from torch.nn import functional
 from archdsl.accelerate.native.conv import LAST
 from archdsl.accelerate.native.kernels import at, floats, kernels, lanes, loaded
 
-MOST = (
-    256  # channels of a block that does not widen: of more, oneDNN's products are faster than the memory that is saved
-)
+MOST, FEWEST = 64, 4  # channels of a block that does not widen, and images, beyond which oneDNN is faster
 TOPS = {nn.ReLU: float("inf"), nn.ReLU6: 6.0}  # where a gate cuts off besides 0
 
 
@@ -30,12 +28,19 @@ class AnsweringSeparable(nn.Module):
         depthwise: the depthwise one.
         narrow: the 1×1 convolution behind it.
         gates: behind each of the three; None where there is none.
+        each: the layers with their gates, for what the kernel does not take or is slower at; the last one takes the skip.
     """
 
     def __init__(
-        self, widen: nn.Conv2d | None, depthwise: nn.Conv2d, narrow: nn.Conv2d, gates: tuple[nn.Module | None, ...]
+        self,
+        widen: nn.Conv2d | None,
+        depthwise: nn.Conv2d,
+        narrow: nn.Conv2d,
+        gates: tuple[nn.Module | None, ...],
+        each: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
+        self.each = nn.ModuleList(each)
         self.layers = nn.ModuleList([layer for layer in (widen, depthwise, narrow) if layer is not None])
         self.first, self.second, self.last = gates
         self.widens, self.stride, self.outs = widen is not None, int(depthwise.stride[0]), narrow.out_channels
@@ -48,8 +53,8 @@ class AnsweringSeparable(nn.Module):
         rows, columns = (h - 1) // self.stride + 1, (w - 1) // self.stride + 1
         shape = (n, self.outs, rows, columns)
         fits = _plain(x) and (skip is None or (_plain(skip) and skip.shape == shape))
-        if not fits or kernels("separable") is None or c != self.layers[0].in_channels:
-            return self._by_torch(x, skip)
+        if not fits or kernels("separable") is None or c != self.layers[0].in_channels or self._is_slower(n, c):
+            return self._by_each(x, skip) if self.each else self._by_torch(x, skip)
         if self._held is None:
             self._held = self._packed()
         lib, threads = loaded("separable"), torch.get_num_threads()
@@ -59,6 +64,17 @@ class AnsweringSeparable(nn.Module):
         sizes = (n, h, w, c, wide, k, self.stride)
         lib.separable(at(x), *map(at, self._held), at(skip), at(y), *sizes, at(self.tops), at(room), threads)
         return y
+
+    def _is_slower(self, images: int, channels: int) -> bool:
+        """Where nothing widens, little memory is saved; of many channels and images oneDNN's products are faster."""
+        return bool(self.each) and not self.widens and channels > MOST and images > FEWEST
+
+    def _by_each(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        *before, last = self.each
+        for layer in before:
+            x = layer(x)
+        made: Tensor = last(x) if skip is None else last(x, skip)
+        return made
 
     def _by_torch(self, x: Tensor, skip: Tensor | None) -> Tensor:
         gates = (self.first, self.second) if self.widens else (self.second,)
@@ -92,9 +108,12 @@ class AnsweringSeparable(nn.Module):
 
 @dataclass(frozen=True)
 class Separable:
-    """A block in a graph: the nodes that one call replaces, in order; what arrives, and what is added."""
+    """A block in a graph: the nodes that one call replaces, in order; those before the gate of each layer; what arrives, and what
+    is added.
+    """
 
     nodes: tuple[fx.Node, ...]
+    made: tuple[fx.Node, ...]
     arrives: fx.Node
     skip: fx.Node | None
     layers: tuple[nn.Conv2d | None, nn.Conv2d, nn.Conv2d]
@@ -130,13 +149,14 @@ def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Se
         after, second = gated(node)
         end = next(iter(after.users)) if len(after.users) == 1 else None
         narrow = module(end)
-        if end is None or not _pointwise(narrow) or (widen is None and cast("nn.Conv2d", middle).in_channels > MOST):
+        if end is None or not _pointwise(narrow):
             continue
         summed, skip = added(end)
         last, third = gated(summed)
         nodes = (before, *([node.args[0]] if gate is not None else []), node, after, end, summed, last)
         layers = cast("tuple[nn.Conv2d | None, nn.Conv2d, nn.Conv2d]", (widen, middle, narrow))
-        yield Separable(tuple(dict.fromkeys(nodes)), before.args[0], skip, layers, (gate, second, third))
+        made = (before, node, summed) if widen is not None else (node, summed)
+        yield Separable(tuple(dict.fromkeys(nodes)), made, before.args[0], skip, layers, (gate, second, third))
 
 
 def added(node: fx.Node) -> tuple[fx.Node, fx.Node | None]:
