@@ -54,6 +54,7 @@ def test_a_dry_run_says_where_no_other_candidate_comes(
     assert len(json.loads(cli(*args, "--rows", "candidates", "--format", "json", cwd=place).stdout)) == many
 
 
+@pytest.mark.slow
 def test_the_seeds_that_leave_a_winner_open_can_be_raised(place: Path) -> None:
     """The remedy that a study names is an option of the search, too; the table says how long each score was trained for."""
     args = (

@@ -29,6 +29,7 @@ def tuned(place: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_while_it_tunes_ends_as_one_that_was_not(cli: Cli, here: Cli, tuned: Path) -> None:
     before = here("ablate", "s.yaml", "--dry-run", cwd=tuned)
     assert "6 of 6 tuning runs are missing; about" in before.stdout
