@@ -73,7 +73,7 @@ def _bound(net: fx.GraphModule, node: fx.Node, found: dict[fx.Node, float]) -> f
     known: list[float] = []
     for operand in operands:  # each counts, also where two are one value
         most = found.get(operand) if isinstance(operand, fx.Node) else None
-        if most is None:  # nothing is known of it, or it is no value of the net
+        if most is None:  # unknown, or not a value of the net
             return None
         known.append(most)
     if node.op == "call_module" and len(known) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from archdsl.data.augment.draws import Draws
 from archdsl.data.augment.mixing import mix_by, mixture
 from archdsl.data.corrupt import corrupt
 from archdsl.laws.images import has_amounts
-from archdsl.laws.law import equal, expect, law, makes
+from archdsl.laws.law import Broken, equal, expect, law, makes
 from archdsl.words.data.base import Corruption, Mixing
 
 CPU = torch.device("cpu")
@@ -63,16 +64,21 @@ def _mixed(word: Mixing, shape: tuple[int, ...], step: int) -> bool:
     labels, kept = torch.arange(shape[0]), x.clone()
     mixed, target = mix(x, labels, (word,), Draws(1, CPU), step)
     expect(torch.equal(x, kept), f"{about} changes the batch that it is given")
-    assert target.share is not None
-    equal(f"the weight of the first label of {about}", float(target.share), float(np.float32(drawn.label)))
+    share = _share(target, about)
+    equal(f"the weight of the first label of {about}", share, float(np.float32(drawn.label)))
     numbers = torch.tensor(drawn.numbers, dtype=torch.float64).float()
     by, same = mix_by(x, labels, (word,), numbers)
-    assert same.share is not None
-    equal(f"the weight of the first label of {about} on buffers that stay", float(same.share), float(target.share))
+    equal(f"the weight of the first label of {about} on buffers that stay", _share(same, about), share)
     declared = f"`blends` {word.blends}, `boxes` {word.boxes}"
     apart = float((by - mixed).abs().max())
     expect(apart < 1e-5, f"{about}: on buffers that stay images differ by {apart:.3g} from the plain ones ({declared})")
     return not torch.equal(mixed, x)
+
+
+def _share(target: Any, about: str) -> float:
+    if target.share is None:
+        raise Broken(f"{about}: the targets have no weight of the first label")
+    return float(target.share)
 
 
 @law("corruption", "data", of=makes(Corruption))

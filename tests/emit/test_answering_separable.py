@@ -119,7 +119,7 @@ def test_many_channels_that_do_not_widen_are_layers_where_there_are_many_images(
     """oneDNN is faster there."""
     text = "conv(80) relu dwconv relu conv(80, k=1) add(dwconv relu conv(80, k=1) | id) relu6 gap linear(10)"
     if lanes() != SIXTEEN:
-        pytest.skip("which channels fill vectors differs")
+        pytest.skip("the numbers of channels are those of vectors of 16 lanes, which this processor lacks")
     model = _net(text)
     quick = answering(model, True)
     assert isinstance(quick, Answering)
@@ -182,7 +182,7 @@ def _blocks(model: nn.Module) -> int:
 )
 def test_blocks_are_found(text: str, blocks: int) -> None:
     if lanes() != SIXTEEN:
-        pytest.skip("which channels fill vectors differs")
+        pytest.skip("the numbers of channels are those of vectors of 16 lanes, which this processor lacks")
     model = _net(f"{text} gap linear(10)")
     quick = answering(model, True)
     assert _blocks(quick) == blocks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, ClassVar
 
@@ -12,30 +11,14 @@ import pytest
 from archdsl.registry import data_word, setting
 from archdsl.registry.types import Positive
 from archdsl.words.data.base import Augmentation, Corruption, Mixing, Mixture
-from tests.train.laws import no_word_stays, trials
+from tests.train.laws import trials
+from tests.words.faulty import Faulty
 
 OFTEN = count()  # what no word may depend on
 
 
-@pytest.fixture(autouse=True)
-def words() -> Iterator[None]:
-    with no_word_stays():
-        for decorate, made in FAULTY:
-            decorate(made)
-        yield
-
-
-FAULTY: list[tuple[Callable[[Any], Any], Any]] = []
-
-
-def faulty(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A word that is registered for the tests of this file alone."""
-
-    def keep(made: Any) -> Any:
-        FAULTY.append((decorate, made))
-        return made
-
-    return keep
+faulty = Faulty()
+words = faulty.words
 
 
 @faulty(data_word("cifar10 boxless", slot="boxless"))

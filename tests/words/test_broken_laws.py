@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, ClassVar, Literal
 
@@ -26,30 +25,14 @@ from archdsl.registry.types import Positive, Shape
 from archdsl.words.evaluation.base import Change, Rewiring, Shift
 from archdsl.words.metrics.base import Metric, OfWeights, Score
 from archdsl.words.proxies.base import Proxy
-from tests.train.laws import no_word_stays, trials
+from tests.train.laws import trials
+from tests.words.faulty import Faulty
 
 OFTEN = count()  # what no word may depend on
 
 
-@pytest.fixture(autouse=True)
-def words() -> Iterator[None]:
-    with no_word_stays():
-        for decorate, made in FAULTY:
-            decorate(made)
-        yield
-
-
-FAULTY: list[tuple[Callable[[Any], Any], Any]] = []
-
-
-def faulty(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A word that is registered for the tests of this file alone."""
-
-    def keep(made: Any) -> Any:
-        FAULTY.append((decorate, made))
-        return made
-
-    return keep
+faulty = Faulty()
+words = faulty.words
 
 
 @faulty(metric_word("renamed"))

@@ -39,7 +39,7 @@ class AnsweringConv(FastConv):
 
     def _adds(self, x: Tensor, skip: Tensor) -> bool:
         (n, _, h, w), more = x.shape, 2 * int(self.conv.padding[0]) - 2
-        return _plain(skip) and skip.shape == (n, self.conv.out_channels, h + more, w + more)
+        return plain(skip) and skip.shape == (n, self.conv.out_channels, h + more, w + more)
 
     def _filter(self) -> Tensor:
         weight = self.conv.weight
@@ -85,7 +85,7 @@ class AnsweringPool(nn.Module):
         return y
 
     def _fits(self, x: Tensor) -> bool:
-        return _plain(x) and kernels("norm", x.dtype) is not None and x.shape[1] >= lanes()
+        return plain(x) and kernels("norm", x.dtype) is not None and x.shape[1] >= lanes()
 
 
 class AnsweringNorm(nn.Module):
@@ -107,7 +107,7 @@ class AnsweringNorm(nn.Module):
         return y
 
     def _fits(self, x: Tensor) -> bool:
-        return _plain(x) and x.shape[1] == self.norm.num_features <= WIDEST and kernels("norm", x.dtype) is not None
+        return plain(x) and x.shape[1] == self.norm.num_features <= WIDEST and kernels("norm", x.dtype) is not None
 
 
 @torch.no_grad()
@@ -124,7 +124,7 @@ def norms(module: nn.Module | None) -> bool:
     return type(module) is nn.BatchNorm2d and bare(module) and not module.training and module.running_var is not None
 
 
-def _plain(x: Tensor) -> bool:
+def plain(x: Tensor) -> bool:
     """Whether these are images that the kernels take in float32."""
     form = x.dim() == 4 and x.device.type == "cpu" and x.dtype is torch.float32 and x.numel() > 0
     return form and x.is_contiguous(memory_format=LAST)

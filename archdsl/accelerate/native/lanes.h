@@ -22,6 +22,9 @@ enum { LANES = 4, ROWS = 6 };
 
 #define INLINE inline __attribute__((always_inline))
 
+static INLINE long min_of(long a, long b) { return a < b ? a : b; }
+static INLINE long max_of(long a, long b) { return a > b ? a : b; }
+
 typedef float V __attribute__((vector_size(LANES * sizeof(float))));
 typedef float Loose __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 

@@ -32,8 +32,6 @@ typedef struct {
     int relu;
 } Pass;
 
-static INLINE long least(long a, long b) { return a < b ? a : b; }
-
 /* v where the mask is set, else 0. */
 static INLINE V keep(V v, Bits mask) { return (V)((Bits)v & mask); }
 
@@ -86,7 +84,7 @@ static INLINE void in_strips(const Pass *p, long at, long rows, long w, long n, 
 static INLINE void over_rows(const Pass *p, long from, long to, long c, long m, double *sums, const int one, Strip *strip) {
     long w = m * c, most = w <= STRIP * LANES ? FLUSH : FEW, summed = 0;
     for (long rows; from + m <= to; from += rows * m) {
-        rows = least((to - from) / m, least(most, FLUSH - summed));
+        rows = min_of((to - from) / m, min_of(most, FLUSH - summed));
         in_strips(p, from * c, rows, w, w, strip);
         summed += rows;
         if (summed == FLUSH && sums) flush(sums, p->a, p->b, c, m);

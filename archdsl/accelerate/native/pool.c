@@ -2,9 +2,6 @@
 #include "lanes.h"
 #include <math.h>
 
-static INLINE long least(long a, long b) { return a < b ? a : b; }
-static INLINE long most(long a, long b) { return a > b ? a : b; }
-
 /* The largest values of LANES channels from x on over `high` by `wide` pixels; a NaN wins. */
 static INLINE void largest(const T *x, long w, long c, long high, long wide, T *y) {
     V best = splat(-INFINITY);
@@ -25,8 +22,8 @@ void max_pool(const T *x, T *y, long n, long h, long w, long c, long kernel, lon
         for (long r = 0; r < rows; r++)
             for (long q = 0; q < columns; q++) {
                 long top = r * stride - pad, left = q * stride - pad;
-                long first = most(top, 0), start = most(left, 0);
-                long high = least(top + kernel, h) - first, wide = least(left + kernel, w) - start;
+                long first = max_of(top, 0), start = max_of(left, 0);
+                long high = min_of(top + kernel, h) - first, wide = min_of(left + kernel, w) - start;
                 const T *from = x + ((i * h + first) * w + start) * c;
                 T *to = y + ((i * rows + r) * columns + q) * c;
                 long k = 0;

@@ -16,8 +16,6 @@
  * wait for the narrowing one. TILE: pixels of a row that share their loads. */
 enum { BLOCK = 2 * LANES, BUDGET = 3 << 15, CHUNK = 8 * ROWS, TILE = 4 };
 
-static INLINE long min_of(long a, long b) { return a < b ? a : b; }
-static INLINE long max_of(long a, long b) { return a > b ? a : b; }
 static long filled(long channels) { return (channels + LANES - 1) / LANES * LANES; }
 
 /* What is cut off: below `low`, above `high`. */
@@ -58,20 +56,25 @@ long separable_workspace(long n, long h, long w, long c, long k, long stride, in
     return threads * (room.wide + room.narrow + room.waiting) + room.zeros;
 }
 
+/* Adds the products of `rows` pixels, `step` floats apart, and `wide` vectors of weights over `depth` channels. */
+static INLINE void products(const float *x, long step, const float *u, long depth, V sum[ROWS][2], const long rows, const int wide) {
+    for (long i = 0; i < depth; i++, u += wide * LANES) {
+        V left = get(u), right = get(u + (wide - 1) * LANES);
+#pragma GCC unroll 16
+        for (long r = 0; r < rows; r++) {
+            V a = splat(x[r * step + i]);
+            sum[r][0] = fused(a, left, sum[r][0]);
+            if (wide == 2) sum[r][1] = fused(a, right, sum[r][1]);
+        }
+    }
+}
+
 /* `rows` pixels of x by `wide` vectors of weights over c channels, the bias, and the gate. */
 static INLINE void widen_rows(const float *x, long c, const float *u, const float *bias, Gate gate, float *out, const long rows, const int wide) {
     V sum[ROWS][2];
 #pragma GCC unroll 16
     for (long r = 0; r < rows; r++) sum[r][0] = get(bias), sum[r][1] = get(bias + (wide - 1) * LANES);
-    for (long i = 0; i < c; i++, u += wide * LANES) {
-        V left = get(u), right = get(u + (wide - 1) * LANES);
-#pragma GCC unroll 16
-        for (long r = 0; r < rows; r++) {
-            V a = splat(x[r * c + i]);
-            sum[r][0] = fused(a, left, sum[r][0]);
-            if (wide == 2) sum[r][1] = fused(a, right, sum[r][1]);
-        }
-    }
+    products(x, c, u, c, sum, rows, wide);
 #pragma GCC unroll 16
     for (long r = 0; r < rows; r++) {
         put(out + r * BLOCK, clip(sum[r][0], gate.low, gate.high));
@@ -122,15 +125,7 @@ static INLINE void narrow_rows(const float *d, long depth, const float *u, float
 #pragma GCC unroll 16
     for (long r = 0; r < rows; r++)
         for (long v = 0; v < wide; v++) sum[r][v] = first ? (V){0} : get(out + r * k + v * LANES);
-    for (long i = 0; i < depth; i++, u += wide * LANES) {
-        V left = get(u), right = get(u + (wide - 1) * LANES);
-#pragma GCC unroll 16
-        for (long r = 0; r < rows; r++) {
-            V a = splat(d[r * BLOCK + i]);
-            sum[r][0] = fused(a, left, sum[r][0]);
-            if (wide == 2) sum[r][1] = fused(a, right, sum[r][1]);
-        }
-    }
+    products(d, BLOCK, u, depth, sum, rows, wide);
 #pragma GCC unroll 16
     for (long r = 0; r < rows; r++)
         for (long v = 0; v < wide; v++) put(out + r * k + v * LANES, sum[r][v]);

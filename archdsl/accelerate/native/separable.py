@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from archdsl.accelerate.native.answering import plain
 from archdsl.accelerate.native.conv import LAST
 from archdsl.accelerate.native.kernels import at, floats, kernels, lanes, loaded
+from archdsl.accelerate.packed import top_of
 
 MOST, FEWEST = 64, 4  # channels of a block that does not widen, and images, beyond which oneDNN is faster
-TOPS = {nn.ReLU: float("inf"), nn.ReLU6: 6.0}  # where a gate cuts off besides 0
 
 
 class AnsweringSeparable(nn.Module):
@@ -44,7 +45,7 @@ class AnsweringSeparable(nn.Module):
         self.layers = nn.ModuleList([layer for layer in (widen, depthwise, narrow) if layer is not None])
         self.first, self.second, self.last = gates
         self.widens, self.stride, self.outs = widen is not None, int(depthwise.stride[0]), narrow.out_channels
-        self.tops = torch.tensor([-1.0 if gate is None else TOPS[type(gate)] for gate in gates])
+        self.tops = torch.tensor([top_of(gate) for gate in gates])
         self._held: tuple[Tensor | None, ...] | None = None
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
@@ -52,7 +53,7 @@ class AnsweringSeparable(nn.Module):
         n, c, h, w = x.shape
         rows, columns = (h - 1) // self.stride + 1, (w - 1) // self.stride + 1
         shape = (n, self.outs, rows, columns)
-        fits = _plain(x) and (skip is None or (_plain(skip) and skip.shape == shape))
+        fits = plain(x) and (skip is None or (plain(skip) and skip.shape == shape))
         if not fits or kernels("separable") is None or c != self.layers[0].in_channels or self._is_slower(n, c):
             return self._by_each(x, skip) if self.each else self._by_torch(x, skip)
         if self._held is None:
@@ -131,7 +132,7 @@ def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Se
         """What reads a value alone and is a gate, and the gate; else the value itself."""
         user = next(iter(node.users)) if len(node.users) == 1 else None
         gate = module(user)
-        return (user, gate) if user is not None and type(gate) in TOPS else (node, None)
+        return (user, gate) if user is not None and _cuts(gate) else (node, None)
 
     for node in list(graph.nodes):
         middle = module(node)
@@ -139,7 +140,7 @@ def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Se
             continue
         before, gate = node.args[0], module(node.args[0])
         alone = len(before.users) == 1
-        if type(gate) in TOPS and alone:
+        if _cuts(gate) and alone:
             before, alone = before.args[0], len(before.args[0].users) == 1
         else:
             gate = None
@@ -183,6 +184,6 @@ def _depthwise(module: nn.Module | None) -> bool:
     return form and strides and whole and module.groups == module.in_channels == module.out_channels
 
 
-def _plain(x: Tensor) -> bool:
-    form = x.dim() == 4 and x.device.type == "cpu" and x.dtype is torch.float32 and x.numel() > 0
-    return form and x.is_contiguous(memory_format=LAST)
+def _cuts(module: nn.Module | None) -> bool:
+    """Whether this is a gate that the kernel knows."""
+    return module is not None and top_of(module) is not None

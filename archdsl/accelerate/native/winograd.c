@@ -33,9 +33,6 @@ static inline long filled(long channels) { return channels; }
  * a multiple of ROWS; more are not faster. CACHED_WEIGHTS: weights whose sums at all points stay in the cache. */
 enum { POINTS = 36, MAX_SPLITS = 16, MIN_SPLITS = 4, TILES_PER_SPLIT = 256, TILE_BLOCK = 24, CACHED_WEIGHTS = 1 << 14 };
 
-static INLINE long min_of(long a, long b) { return a < b ? a : b; }
-static INLINE long max_of(long a, long b) { return a > b ? a : b; }
-
 /* Floats from tile to tile, and from point to point. Strides that are powers of two would map to a few lines of the cache. */
 static long tile_stride(long channels) { return channels % 64 ? channels : channels + 16; }
 static long point_stride(long channels) { return TILE_BLOCK * tile_stride(channels) + 16; }
@@ -152,12 +149,7 @@ static INLINE void input_transform(const T *x, const T *zeros, long h, long w, l
 }
 
 /* Between 0 and `top`; any number where `top` is below 0. A NaN stays one. */
-static INLINE V gate(V v, float top) {
-    if (top < 0) return v;
-    V most = splat(top);
-    Bits low = v < (V){0}, high = v > most;
-    return (V)(((Bits)v & ~low & ~high) | ((Bits)most & high));
-}
+static INLINE V gate(V v, float top) { return top < 0 ? v : clip(v, (V){0}, splat(top)); }
 
 /* A' m A, plus the pixels at `skip` where there is one, into the pixels at y, of a whole tile or as far as they are in the image. */
 static INLINE void output_transform(const float *in, long step, T *y, const T *skip, long w, long c, const float *bias, float top,

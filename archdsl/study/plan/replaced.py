@@ -49,7 +49,7 @@ def changed(file: ast.File, factor: Factor) -> str:
 
 def unlike(given: Iterable[tuple[str, Source, ast.File]], reference: str, changes: Sequence[str]) -> Sequence[str]:
     """The changes, unless the reference arm, by its hash, is one of the bases all the same."""
-    with suppress(ArchError):  # of a base that is no experiment by itself
+    with suppress(ArchError):  # a base may not be an experiment by itself
         return () if changes and any(whole(source, file).hash == reference for _, source, file in given) else changes
     return changes
 
