@@ -16,7 +16,7 @@ if missing := [str(file) for file in files if not file.is_file()]:
     sys.exit(f"the sources of the kernels did not come along: {', '.join(missing)}")
 if shutil.which("cc") is None:
     print(f"{len(files)} sources of kernels; no C compiler here to try them with")
-elif not available("fp32", "bf16") or kernels("separable") is None:
+elif not available("fp32", "bf16") or any(kernels(part) is None for part in ("separable", "dense")):
     sys.exit("a C compiler is here, and the kernels of the wheel were not compiled")
 else:
     print(f"{len(files)} sources of kernels, compiled")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -13,15 +13,18 @@ from archdsl.accelerate.bounds import bounds, within
 from archdsl.accelerate.memory import keep_pages
 from archdsl.accelerate.native import available
 from archdsl.accelerate.native.answering import AnsweringConv, AnsweringNorm, AnsweringPool, answers, norms, pools
+from archdsl.accelerate.native.chains import Chain, added, replace
+from archdsl.accelerate.native.dense import denses
 from archdsl.accelerate.native.holder import bare, copied, free
-from archdsl.accelerate.native.kernels import kernels
-from archdsl.accelerate.native.separable import AnsweringSeparable, added, separables
+from archdsl.accelerate.native.kernels import Part, kernels
+from archdsl.accelerate.native.separable import separables
 from archdsl.accelerate.packed import Guard, convolves, known, packed, top_of
 from archdsl.emit.layers import Ode
 from archdsl.export.fold import fold_pair, foldable
 
+Finder = Callable[[fx.Graph, Mapping[str, nn.Module]], Iterator[Chain]]
 LAST = torch.channels_last
-HELD = 4 << 20  # bytes a thread: as much of a layer's output as its caches hold
+HELD = 16 << 20  # bytes a thread: about as much of a layer's output as the last cache holds
 FEWEST = 4  # images a thread that are worth a pass of their own
 
 
@@ -122,7 +125,8 @@ def _folded(model: fx.GraphModule) -> fx.GraphModule:
 def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     """The net with its layers, and the sums and gates behind them, in our kernels and oneDNN's; in place."""
     finite = bounds(net)
-    _with_separables(net, guard, finite)
+    _with_kernels(net, "separable", separables)
+    _with_kernels(net, "dense", denses)
     modules = dict(net.named_modules())
     native = any(pools(m) or norms(m) or answers(m) for m in modules.values()) and available()  # which may compile
     for node in list(net.graph.nodes):
@@ -149,24 +153,12 @@ def _packed(net: fx.GraphModule, guard: Guard) -> fx.GraphModule:
     return net
 
 
-def _with_separables(net: fx.GraphModule, guard: Guard, finite: Collection[fx.Node]) -> None:
-    """Blocks around depthwise convolutions as one call each, where the kernel can be had; in place."""
-    for block in separables(net.graph, dict(net.named_modules())):  # each is found behind those that are replaced
-        if kernels("separable") is None:
+def _with_kernels(net: fx.GraphModule, part: Part, found: Finder) -> None:
+    """Chains of layers that a kernel knows as one call each, where it can be had; in place."""
+    for chain in found(net.graph, dict(net.named_modules())):  # each is found behind those that are replaced
+        if kernels(part) is None:
             return
-        parts = [(layer, gate) for layer, gate in zip(block.layers, block.gates, strict=True) if layer is not None]
-        forms = [packed(la, g, guard if n in finite else None) for (la, g), n in zip(parts, block.made, strict=True)]
-        each = [form for form in forms if form is not None]
-        *_, last = block.nodes
-        with net.graph.inserting_before(last):  # behind the skip
-            name = free(net, "answering")
-            net.add_module(
-                name, AnsweringSeparable(*block.layers, block.gates, each if len(each) == len(parts) else ())
-            )
-            made = net.graph.call_module(name, (block.arrives, *([] if block.skip is None else [block.skip])))
-        last.replace_all_uses_with(made)
-        for old in reversed(block.nodes):
-            net.graph.erase_node(old)
+        replace(net, chain)
 
 
 def _skip(node: fx.Node, layer: nn.Module) -> tuple[fx.Node | None, fx.Node]:

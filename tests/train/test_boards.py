@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from archdsl.cli.main import main
 from archdsl.errors import EnvError
 from archdsl.runs.events import EpochDone, Finished, Progress, Resumed, Started
 
@@ -100,3 +101,17 @@ def test_the_file_can_be_read_back(tmp_path: Path) -> None:
     found = EventAccumulator(str(tmp_path)).Reload()
     assert [(s.step, s.value) for s in found.Scalars("loss/train")] == [(4, 0.5), (8, 0.25)], "step 8 is there once"
     assert [s.step for s in found.Scalars("accuracy/test")] == [8]
+
+
+def test_the_curves_of_a_run_are_in_a_folder_of_its_name(fake: type[Writer], tmp_path: Path) -> None:
+    """Also where an earlier run of the same experiment, on other data, has the name without a number."""
+    table = tmp_path / "table.csv"
+    rows = [f"{n % 7},{n % 3},{'ab'[n % 2]}\n" for n in range(40)]
+    text = 'net linear(4) relu linear(classes)\ndata csv("' + str(table) + '")\ntrain sgd(0.1) epochs(1) batch(8)\n'
+    for more in (0, 4):
+        table.write_text("x,y,kind\n" + "".join(rows) + "".join(rows[:more]))
+        runs, board = tmp_path / "runs", tmp_path / "board"
+        assert main(["train", text, "--runs", str(runs), "--tensorboard", str(board), "-q"]) == 0
+    names = {path.name for path in (tmp_path / "runs").iterdir() if (path / "spec.arch").is_file()}
+    assert len(names) == 2
+    assert {Path(made["folder"]).name for made in fake.made} == names

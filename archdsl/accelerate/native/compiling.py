@@ -24,15 +24,17 @@ from archdsl.trust import make_private
 
 HERE = Path(__file__).parent
 # A library for each part, so that processes which start together compile one each.
-# "separable" and "partial" (convolutions whose channels fill no vectors) are for inference alone, compiled when a net needs them.
+# "separable", "dense" and "partial" (convolutions whose channels fill no vectors) are for inference alone, and are compiled when
+# a net needs them.
 SOURCES = {
     "conv": (HERE / "winograd.c",),
     "norm": (HERE / "norm.c", HERE / "pool.c"),
     "batch": (HERE / "batch.c",),
     "separable": (HERE / "separable.c",),
     "partial": (HERE / "winograd.c",),
+    "dense": (HERE / "dense.c",),
 }
-HEADERS = (HERE / "lanes.h",)
+HEADERS = (HERE / "lanes.h", HERE / "depthwise.h")
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = "ARCHDSL_COMPILE_SECONDS"

@@ -43,7 +43,7 @@ from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
 POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
-Part = Literal["conv", "norm", "batch", "separable", "partial"]
+Part = Literal["conv", "norm", "batch", "separable", "partial", "dense"]
 _CONVOLVES: dict[str, list[Any]] = {
     "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
     "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
@@ -62,6 +62,11 @@ TAKEN: dict[Part, dict[str, list[Any]]] = {
     "batch": {"batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]},
     "separable": {"separable": [*[POINTER] * 9, *[LONG] * 7, POINTER, POINTER, INT]},
     "partial": _CONVOLVES,
+    "dense": {
+        "dense": [*[POINTER] * 5, *[LONG] * 3, FLOAT, INT, FLOAT, POINTER, INT],
+        "dense_pair": [*[POINTER] * 3, INT, FLOAT, *[POINTER] * 4, *[LONG] * 4, FLOAT, INT, FLOAT, POINTER, INT],
+        "depthwise_dense": [*[POINTER] * 3, FLOAT, *[POINTER] * 4, *[LONG] * 6, INT, FLOAT, POINTER, INT],
+    },
 }
 # What gives a number: floats of a workspace, and of a vector.
 GIVEN: dict[Part, dict[str, list[Any]]] = {
@@ -72,8 +77,9 @@ GIVEN: dict[Part, dict[str, list[Any]]] = {
     },
     "norm": {},
     "batch": {"lanes": []},
-    "separable": {"separable_workspace": [LONG] * 6 + [INT, INT]},
+    "separable": {"separable_workspace": [LONG] * 5 + [INT]},
     "partial": {"winograd_workspace": [LONG] * 4},
+    "dense": {"dense_workspace": [LONG, INT]},
 }
 
 

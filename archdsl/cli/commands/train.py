@@ -192,17 +192,18 @@ def _run(spec: Spec, experiment: Experiment, quiet: bool, board: Path | None, **
     from archdsl.cli.output import say
     from archdsl.cli.views.train_progress import Talk
     from archdsl.emit.build import build
+    from archdsl.runs.run import place_of
     from archdsl.settings.finding import things
     from archdsl.train.fit import fit
     from archdsl.train.signals import Interrupted
 
     listeners: list[Any] = []
-    if board is not None:
+    leads = _leads()
+    if board is not None and leads:
         from archdsl.runs.tensorboard import Board
 
-        named = f"{experiment.name}-{experiment.digest}-s{experiment.train.seed}"
-        listeners.append(Board(board / named))  # a folder a run, so that several share one board
-    leads = _leads()
+        place = place_of(where["out"], experiment, where["again"])
+        listeners.append(Board(board / place.name))  # a folder a run, so that several share one board
     try:
         with Talk(sys.stderr if leads else None, quiet, things(experiment.data.dataset.input)) as talk:
             listeners.append(talk)

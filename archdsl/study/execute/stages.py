@@ -14,6 +14,7 @@ from archdsl.report.numbers import many
 from archdsl.runs.conditions import ConditionOptions
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.file import StudyFile
+from archdsl.study.plan.findings import with_places
 from archdsl.study.plan.plan import ENDED, Found, not_reused, planned, settled
 from archdsl.study.plan.tuning import TuningPlan, tuning_plan
 from archdsl.study.results.decide import WAITING
@@ -52,13 +53,14 @@ def prepared(
         fetch: download published sets that are not there.
 
     Raises:
-        ArchError, SpecError, EnvError: as of ``planned`` and ``tuning_plan``.
+        ArchError, SpecError, EnvError: as of ``planned`` and ``tuning_plan``, with its place where a study file has it.
     """
-    arms, every = planned(study, runs, root, fetch)
-    study = settled(study, arms)
-    if study.tune is None:
-        return study, StudyRunner(arms, every, runs)
-    plan = tuning_plan(study, study.tune, arms, every, runs, root, fetch)
+    with with_places(study):
+        arms, every = planned(study, runs, root, fetch)
+        study = settled(study, arms)
+        if study.tune is None:
+            return study, StudyRunner(arms, every, runs)
+        plan = tuning_plan(study, study.tune, arms, every, runs, root, fetch)
     runner = StudyRunner(plan.arms, plan.cells, runs, tunes=plan.metric)
     return study, _staged(plan, runner, ConditionOptions(study.precision).of_options)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from archdsl.errors import ArchError, EnvError
+from archdsl.errors import ArchError, EnvError, Source
 from archdsl.files import read_regular
 from archdsl.limits import Limits
 from archdsl.study.amounts import ALPHA, FAILURES, MAX_SEEDS, Failures
@@ -31,7 +31,7 @@ class StudyFile:
     those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
     decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show. ``tune``: how every arm is tuned
     before it is compared. ``labels`` are for figures.
-    ``preset`` is the form that was chosen, ``presets`` are all of the file.
+    ``preset`` is the form that was chosen, ``presets`` are all of the file. ``source`` is the file's text, for messages.
     """
 
     name: str
@@ -65,6 +65,7 @@ class StudyFile:
     notes: tuple[str, ...] = ()
     preset: str = ""
     presets: tuple[str, ...] = ()
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -115,7 +116,7 @@ def study_of(
             help="see the example in docs/studies.md",
         ) from None
     fields = reader.fields(root, name, preset)
-    return StudyFile(**fields, folder=folder if folder is not None else Path())
+    return StudyFile(**fields, folder=folder if folder is not None else Path(), source=Source(where, text))
 
 
 def _check_events(text: str, where: str) -> None:

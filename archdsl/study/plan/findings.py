@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from archdsl.errors import ArchError, Diagnostic, Source, Span
+from archdsl.errors import ArchError, Diagnostic, EnvError, Source, Span, SpecError, StoreError
 from archdsl.study.plan import presets
 from archdsl.study.plan.factors import SPACE, TOGETHER
 from archdsl.study.plan.file import study_of
@@ -17,19 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from archdsl.study.plan.file import StudyFile
+
 CODE = "study"
 _FACTOR = "factor "  # begins the name of a level's source, and the factor's name is behind it
 _PLACE = re.compile(r":(\d+):(\d+): ")
 _KEYS = {
-    "the metric ": "metric",
-    "the claim ": "claims",
-    "the fit ": "fit",
-    "`where: ": "where",
-    "`baseline`": "baseline",
-    "`labels`": "labels",
-    "`same: ": "same",
-    "there is no design ": "design",
-}  # how a complaint on a key begins
+    r"the metric `?(\w+)": "metrics?",
+    "the claim `([^`]+)`": "claims",
+    "the fit `([^`]+)`": "fit",
+    "`where: ([^`…]+)": "where",
+    "`baseline`: .*?factor `([^`]+)`": "baseline",
+    "`labels`: .*?`([^`=]+)": "labels",
+    "`same: ([^`]+)`": "same",
+    "(?:there is no|the) design `([^`]+)`|`(frac:[^`]+)` (?:takes|needs)": "design",
+}  # how a complaint on a key begins, and what of its value it quotes
 _SET = re.compile(r"`--set ([^=`]+)=([^`]*)`")
 _NAMED = re.compile(r"factor `([^`]+)`")
 _BASE = re.compile(r"^base[ \t]*:", re.MULTILINE)
@@ -47,6 +50,27 @@ def file_findings(text: str, path: Path) -> tuple[Diagnostic, ...]:
     except ArchError as error:
         return (placed(Source(str(path), text), error),)
     return ()
+
+
+@contextmanager
+def with_places(study: StudyFile) -> Iterator[None]:
+    """Errors of the experiments of a study, with the places of its file that they are about.
+
+    Raises:
+        SpecError: in the place of an error that is about the file; others pass as they are.
+    """
+    try:
+        yield
+    except SpecError as error:
+        if study.source is None:
+            raise
+        raise SpecError(tuple(in_file(study.source, d) for d in error.diagnostics)) from None
+    except (EnvError, StoreError):
+        raise
+    except ArchError as error:
+        if study.source is None or (finding := placed(study.source, error)).span is None:
+            raise
+        raise SpecError((finding,)) from None
 
 
 def placed(source: Source, error: ArchError) -> Diagnostic:
@@ -67,13 +91,29 @@ def _by_key(source: Source, message: str, help: str) -> Diagnostic:
     if (named := _NAMED.match(message)) is not None:
         keys = [key for key, _ in _factors(source) if key.value == named[1]]
         return Diagnostic(CODE, message, _whole(source, keys[0]) if keys else None, help)
-    key = next((rf"({key}[ \t]*:[^\n]*)" for begin, key in _KEYS.items() if message.startswith(begin)), None)
     if (setting := _SET.match(message)) is not None:
-        key = rf"set[ \t]*:(?s:.*?)({re.escape(setting[1])}[ \t]*:[^\n,}}]*)"
-    line = re.search(f"^{key}", source.text, re.MULTILINE) if key else None
-    if setting and line:
+        key = rf"^set[ \t]*:(?s:.*?)({re.escape(setting[1])}[ \t]*:[^\n,}}]*)"
+        line = re.search(key, source.text, re.MULTILINE)
+        if line is None:
+            return Diagnostic(CODE, message, None, help)
         message = f"`set: {{{setting[1]}: {setting[2]}}}`{message[setting.end() :]}"
-    return Diagnostic(CODE, message, Span(source, *line.span(1)) if line else None, help)
+        return Diagnostic(CODE, message, Span(source, *line.span(1)), help)
+    for begin, key in _KEYS.items():
+        if (quoted := re.match(begin, message)) is not None:
+            return Diagnostic(CODE, message, _line_of(source, key, quoted[quoted.lastindex or 0]), help)
+    return Diagnostic(CODE, message, None, help)
+
+
+def _line_of(source: Source, key: str, quoted: str) -> Span | None:
+    """The line of a key's value that has a text; None where the text is not of the file, but of the command line."""
+    for section in re.finditer(rf"^[ \t]*{key}[ \t]*:.*(?:\n[ \t-].*)*", source.text, re.MULTILINE):
+        at = section.group().find(quoted)
+        if at >= 0:
+            start = source.text.rfind("\n", 0, section.start() + at) + 1
+            line = source.text[start:].partition("\n")[0]
+            start += len(line) - len(line.lstrip())
+            return Span(source, start, start + len(line.strip()))
+    return None
 
 
 def in_file(source: Source, finding: Diagnostic) -> Diagnostic:
@@ -82,6 +122,8 @@ def in_file(source: Source, finding: Diagnostic) -> Diagnostic:
     if span is None or not span.source.name.startswith(_FACTOR):
         return finding
     levels = _levels(source, span.source.name.removeprefix(_FACTOR))
+    if not levels:
+        return finding
     known = [(node, form) for node in levels for form in _forms(node.value) if form in span.source.text]
     if known:
         node, form = max(known, key=lambda pair: len(pair[1]))
