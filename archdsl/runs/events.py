@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -167,6 +167,13 @@ def warnings_in(result: Mapping[str, Any]) -> tuple[str, ...]:
     """What a run was warned of before its first step, as its result says it; runs of earlier versions have it in their log."""
     found = result.get("warnings")
     return tuple(text for text in found if isinstance(text, str)) if isinstance(found, list | tuple) else ()
+
+
+def warnings_logged(events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The same of a run that has no result yet, as its log says it."""
+    notes = [event.get("notes") for event in events if event.get("event") == Started.__name__.lower()]
+    every = [text for found in notes if isinstance(found, list) for text in found if isinstance(text, str)]
+    return tuple(dict.fromkeys(text.removeprefix(WARNING) for text in every if text.startswith(WARNING)))
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.conditions import conditions_of, contrast
-from archdsl.runs.events import warnings_in
+from archdsl.runs.events import warnings_in, warnings_logged
 from archdsl.runs.run import Run, find_run, read_events
 from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
@@ -109,7 +109,8 @@ class Scores:
         run = find_run(self.runs, candidate.experiment)
         if run is None:
             return None
-        self.warned.update(dict.fromkeys(warnings_in(run.result or {})))
+        said = warnings_logged(read_events(run.folder)) if run.result is None else warnings_in(run.result)
+        self.warned.update(dict.fromkeys(said))
         self.conditions.update([tuple(sorted(conditions_of(run.versions).items()))])
         status = str((run.result or {}).get("status", ""))
         if status == "diverged":

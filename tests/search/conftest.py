@@ -37,7 +37,7 @@ class Here:
             if not self.most:
                 raise KeyboardInterrupt
             self.most -= 1
-            yield train_cell(waiting.pop(-1 if self.backwards else 0), self.options, lambda epoch, share: None)
+            yield train_cell(waiting.pop(-1 if self.backwards else 0), self.options, lambda epoch, share, *warned: None)
 
 
 @pytest.fixture

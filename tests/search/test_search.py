@@ -86,6 +86,22 @@ def test_a_candidate_that_is_not_promoted_keeps_its_checkpoint_and_sees_no_test_
     assert not any("test_accuracy" in e for e in read_events(run.folder))
 
 
+def test_warnings_of_a_candidate_that_was_stopped_early_are_kept(place: Path) -> None:
+    """It has no result that could have them."""
+    rows = [f"{n % 7},{n % 3},1,{'ab'[n % 2]}\n" for n in range(80)]
+    (place / "table.csv").write_text("x,y,same,kind\n" + "".join(rows))
+    data = f'data csv("{place / "table.csv"}") valid(25%)'
+    net = "net linear({width: 2 | 3 | 4}) relu linear(classes)"
+    (place / "space.arch").write_text(f"{net}\n{data}\ntrain sgd({{lr: 5e-3..0.5 log}}) epochs(4) batch(20)\n")
+    found = search(place)
+    found.run(engine(place))
+    runs = [(c, find_run(place / "runs", c.experiment)) for c in found.candidates.every]
+    stopped = next(c for c, run in runs if run is not None and run.result is None)
+    again = search(place).scores
+    assert again.score(stopped, 0) is not None
+    assert any("`same`" in text for text in again.warned)
+
+
 def test_decisions_do_not_depend_on_test_figures(place: Path) -> None:
     found = search(place)
     found.run(engine(place))

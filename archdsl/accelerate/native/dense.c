@@ -13,6 +13,7 @@
  * beginnings would share a set of the cache. */
 enum { BLOCK = 2 * LANES, TILES = 8, CHUNK = TILES * ROWS, DEPTH = 768, STEP = DEPTH + LANES };
 enum { CUT, GELU, TANH_GELU, SILU };
+enum { LINE = 16 }; /* floats of a line of the cache */
 
 static INLINE V power(V v) { /* e^v, by the polynomial of Cephes' expf (Moshier 1989); v is cut to what has a finite, normal result */
     v = clip(v, splat(-87.0f), splat(88.0f));
@@ -63,12 +64,13 @@ static INLINE void soften(float *y, long k, long rows, long columns, V (*f)(V)) 
     }
 }
 
-/* Where a block of outputs goes, and what happens to it before: bias, NULL where `y` has a sum already; skip or NULL. */
+/* Where a block of outputs goes, and what happens to it before: bias, NULL where `y` has a sum already; skip or NULL. With each tile so many
+ * lines of the cache `ahead` are fetched. */
 typedef struct {
-    const float *bias, *skip;
+    const float *bias, *skip, *ahead;
     float *y;
-    long k, columns; /* to the next row, and of the block */
-    int last, gate;
+    long k, columns, lines; /* to the next row, of the block, and a tile */
+    int last, gate, far; /* whether y is not in the cache already */
     Cut cut;
 } Out;
 
@@ -77,6 +79,11 @@ static INLINE void tile(const float *x, long step, const float *u, long depth, O
     V sum[ROWS][2];
     long some = out.columns - (wide - 1) * LANES;
     float *y = out.y + row * out.k, *end = y + (wide - 1) * LANES;
+    for (long r = 0; out.far && r < rows; r++) { /* a miss takes as long as the products of a row */
+        __builtin_prefetch(y + r * out.k, 1), __builtin_prefetch(end + r * out.k, 1);
+        if (out.last && out.skip) __builtin_prefetch(out.skip + (row + r) * out.k), __builtin_prefetch(out.skip + (row + r) * out.k + (wide - 1) * LANES);
+    }
+    for (long l = 0; l < out.lines; l++) __builtin_prefetch(out.ahead + (row / ROWS * out.lines + l) * LINE, 0, 2);
 #pragma GCC unroll 16
     for (long r = 0; r < rows; r++) {
         sum[r][wide - 1] = out.bias ? get(out.bias + (wide - 1) * LANES) : get_some(end + r * out.k, some);
@@ -196,12 +203,15 @@ typedef struct {
 } Layer;
 
 /* Some blocks of outputs of rows, over `depth` of their values from `d` on, which stand in x `step` floats apart. y and skip: of the first
- * row, with `apart` floats to the next one. */
+ * row, with `apart` floats to the next one. far: y is not in the cache.
+ * ahead: `lines` of the cache to be fetched for later. */
 static void outputs(const Layer *layer, const float *x, long step, const float *skip, float *y, long apart, long many, long d, long depth, long b,
-                    long end) {
-    for (; b < end; b++) {
+                    long end, int far, const float *ahead, long lines) {
+    long tiles = (many + ROWS - 1) / ROWS, each = lines / (tiles * max_of(1, end - b));
+    for (long begin = b; b < end; b++) {
         long o = b * BLOCK, columns = min_of(BLOCK, layer->k - o);
-        Out out = {d ? 0 : layer->bias + o, skip ? skip + o : 0, y + o, apart, columns, d + depth == layer->c, layer->gate, layer->cut};
+        const float *part = ahead + (b - begin) * tiles * each * LINE;
+        Out out = {d ? 0 : layer->bias + o, skip ? skip + o : 0, part, y + o, apart, columns, each, d + depth == layer->c, layer->gate, far && !d, layer->cut};
         if (columns > LANES)
             strip(x, step, layer->weights + o * layer->c + d * BLOCK, depth, out, many, 2);
         else
@@ -244,18 +254,21 @@ static void products(const float *x, const Images *in, float eps, const Layer *f
             const float *from = moved ? room : x + begin * c, *more = skip ? skip + begin * last->k : 0;
             float *to = y + begin * last->k;
             for (long r = 0; norm && r < many; r++) moments(x + (begin + r) * c, c, eps, scale + r, shift + r);
+            /* The input of the next rows, of which a thread has `after` behind these. */
+            long area = x ? 1 : in->stride * in->stride, after = min_of(many, rows - begin - many), lines = after * area * c / LINE;
+            const float *ahead = (x ? x : in->x) + (begin + many) * area * c;
             for (long d = 0; d < c; d += DEPTH) {
                 long depth = min_of(DEPTH, c - d), b = blocks * g / share.groups, end = blocks * (g + 1) / share.groups;
                 if (x && moved) copied(x + begin * c + d, c, many, depth, norm ? scale : 0, shift, room);
                 if (!x && in->stride == 1) convolved(in, begin, many, d, depth, room, 1);
                 if (!x && in->stride == 2) convolved(in, begin, many, d, depth, room, 2);
                 if (second)
-                    outputs(first, from, moved ? STEP : c, 0, hidden, wide, many, d, depth, b, end);
+                    outputs(first, from, moved ? STEP : c, 0, hidden, wide, many, d, depth, b, end, 0, ahead, d ? 0 : lines);
                 else
-                    outputs(first, from, moved ? STEP : c, more, to, last->k, many, d, depth, b, end);
+                    outputs(first, from, moved ? STEP : c, more, to, last->k, many, d, depth, b, end, 1, ahead, d ? 0 : lines);
             }
             for (long d = 0; d < h; d += DEPTH)
-                outputs(second, hidden + d, wide, more, to, last->k, many, d, min_of(DEPTH, h - d), 0, (last->k + BLOCK - 1) / BLOCK);
+                outputs(second, hidden + d, wide, more, to, last->k, many, d, min_of(DEPTH, h - d), 0, (last->k + BLOCK - 1) / BLOCK, 1, 0, 0);
         }
 }
 
