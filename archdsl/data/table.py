@@ -197,11 +197,14 @@ def _doubts(values: Floats, head: Head) -> tuple[str, ...]:
     constant = np.ptp(values, axis=0) == 0
     number = np.array([_counts_rows(column) for column in values.T], np.bool_)
     found: list[str] = []
-    counting = "number the rows, or rise from row to row as row numbers do: take them out unless they are data"
-    for which, what in ((constant, "hold one value alone, which tells the net nothing"), (number, counting)):
+    kinds = (
+        (constant, ("feature holds", "features hold"), "one value alone, which tells the network nothing"),
+        (number, ("feature numbers", "features number"), "the rows, or might: leave out what is not data"),
+    )
+    for which, verb, what in kinds:
         names = [head.features[place] for place in np.flatnonzero(which)]
         if names:
-            found.append(f"warning: {len(names)} of the features {what}: {_listed(names)}")
+            found.append(f"warning: {many(len(names), *verb)} {what}: {_listed(names)}")
     return tuple(found)
 
 
