@@ -124,7 +124,7 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
     native = native and has_parts(model)
     precisions = ("fp32", "bf16") if asked == "auto" else (asked,)  # compiled side by side
     native_half = native and asked != "fp32" and has_bf16() and available(*precisions)
-    best = replace(best, native=native and ((native_half and asked == "auto") or available()))
+    best = replace(best, native=native and (native_half or available()))
     half = replace(best, precision="bf16", native=native_half)
     if asked != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, asked) else best

@@ -118,12 +118,9 @@ class AnsweringPair(nn.Module):
             return made
         y, lib = second.room(given), loaded("dense")
         sizes, room = (rows, first.ins, first.outs, second.outs), floats(lib.dense_workspace(first.outs, threads))
-        weights, bias = map(at, first.held())
-        more, summand = map(at, second.held())
-        lib.dense_pair(
-            at(given), weights, bias, first.kind, first.top, more, summand, at(skip), at(y), *sizes, first.eps, second.kind,
-            second.top, at(room), threads,
-        )  # fmt: skip
+        weights, more = map(at, first.held()), map(at, second.held())
+        one, two = (*weights, first.kind, first.top), (*more, at(skip), at(y))
+        lib.dense_pair(at(given), *one, *two, *sizes, first.eps, second.kind, second.top, at(room), threads)
         return y
 
 
@@ -164,10 +161,8 @@ class AnsweringDepthwise(nn.Module):
         lib, threads = loaded("dense"), torch.get_num_threads()
         room, sizes = floats(lib.dense_workspace(0, threads) + w * c), (n, h, w, c, self.outs, self.stride)
         weight, summand, weights, bias = map(at, self._held)
-        lib.depthwise_dense(
-            at(x), weight, summand, self.first, weights, bias, at(skip), at(y), *sizes, self.kind, self.top, at(room),
-            threads,
-        )  # fmt: skip
+        before, layer = (weight, summand, self.first), (weights, bias, at(skip), at(y))
+        lib.depthwise_dense(at(x), *before, *layer, *sizes, self.kind, self.top, at(room), threads)
         return y
 
     def _by_torch(self, x: Tensor, skip: Tensor | None) -> Tensor:

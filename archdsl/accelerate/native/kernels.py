@@ -42,7 +42,8 @@ from archdsl.trust import distrust
 from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
-POINTER, LONG, INT, FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
+POINTER, LONG, INT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
+FLOAT, DOUBLE = ctypes.c_float, ctypes.c_double
 Part = Literal["conv", "norm", "batch", "separable", "partial", "dense"]
 _CONVOLVES: dict[str, list[Any]] = {
     "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
@@ -54,8 +55,19 @@ TAKEN: dict[Part, dict[str, list[Any]]] = {
         "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
     },
     "norm": {
-        "norm_forward": [*[POINTER] * 4, *[LONG] * 4, POINTER, POINTER, FLOAT, INT] + [POINTER] * 7 + [INT],
-        "norm_backward": [POINTER] * 6 + [LONG] * 4 + [INT] + [POINTER] * 9 + [INT],
+        "norm_forward": [
+            *[POINTER] * 4,
+            *[LONG] * 4,
+            POINTER,
+            POINTER,
+            FLOAT,
+            INT,
+            *[POINTER] * 3,
+            DOUBLE,
+            POINTER,
+            INT,
+        ],
+        "norm_backward": [*[POINTER] * 6, *[LONG] * 4, INT, *[POINTER] * 5, INT],
         "norm_apply": [POINTER, POINTER, LONG, LONG, POINTER, POINTER, INT, INT],
         "max_pool": [POINTER, POINTER] + [LONG] * 9 + [INT],
     },

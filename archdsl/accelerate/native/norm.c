@@ -172,33 +172,40 @@ static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long fro
     }
 }
 
-/* y of the batch, and per channel its mean, the inverse of its deviation, and the scale and shift that were used.
+/* y of the batch; in `kept`, per channel, the mean, the inverse of the deviation, and the scale and shift that were used: (4, c).
  *
- * about: a value a channel near its mean, from which deviations are taken; one that is hundreds of deviations away costs digits.
+ * Deviations are taken from the first pixel; one that is hundreds of deviations from the mean costs digits.
  * place: NULL, or room for a byte a value of y: then y is pooled, and (n, h / 2, w / 2, c).
+ * running_mean, running_var: moving averages, in which the batch gets the weight `momentum`, the variance without bias; or NULL.
  * sums: room for BLOCKS * 2 * c doubles.
  */
 void norm_forward(const T *x, const T *skip, T *y, uint8_t *place, long n, long h, long w, long c, const float *weight,
-                  const float *bias, float eps, int relu, float *mean, float *var, float *inverse, float *scale, float *shift,
-                  const float *about, double *sums, int threads) {
+                  const float *bias, float eps, int relu, float *kept, float *running_mean, float *running_var, double momentum, double *sums,
+                  int threads) {
     long rows = n * h * w, windows = n * (h / 2);
+    float *mean = kept, *inverse = mean + c, *scale = inverse + c, *shift = scale + c;
+    for (long j = 0; j < c; j += LANES) put_some(mean + j, take(x + j, min_of(LANES, c - j)), min_of(LANES, c - j));
 #pragma omp parallel num_threads(threads)
     {
         Share mine = share();
         for (long b = mine.from; b < mine.to; b++) {
             for (long j = 0; j < 2 * c; j++) sums[b * 2 * c + j] = 0;
-            moments(x, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, about, sums + b * 2 * c);
+            moments(x, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, sums + b * 2 * c);
         }
 #pragma omp barrier
 #pragma omp single
         for (long j = 0; j < c; j++) {
             double a = 0, q = 0;
             for (long b = 0; b < BLOCKS; b++) a += sums[b * 2 * c + j], q += sums[b * 2 * c + c + j];
-            double middle = a / rows, spread = q / rows - middle * middle;
+            double off = a / rows, spread = q / rows - off * off, middle = mean[j] + off;
             if (spread < 0) spread = 0;
             double over = 1 / sqrt(spread + eps), factor = over * (weight ? weight[j] : 1);
-            mean[j] = (float)(about[j] + middle), var[j] = (float)spread, inverse[j] = (float)over;
-            scale[j] = (float)factor, shift[j] = (float)((bias ? bias[j] : 0) - (about[j] + middle) * factor);
+            mean[j] = (float)middle, inverse[j] = (float)over;
+            scale[j] = (float)factor, shift[j] = (float)((bias ? bias[j] : 0) - middle * factor);
+            if (running_mean) {
+                running_mean[j] = (float)((1 - momentum) * running_mean[j] + momentum * middle);
+                running_var[j] = (float)((1 - momentum) * running_var[j] + momentum * (spread * rows / (rows - 1)));
+            }
         }
         for (long b = mine.to - 1; b >= mine.from; b--)
             if (place)
@@ -352,12 +359,13 @@ static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *pl
 /* dx, dweight, dbias, and with a skip dskip. h and w are even where y was pooled (`place` given).
  *
  * y: NULL without a skip; then the gate is found from x.
- * one, two: room for c floats each; sums as above.
+ * kept: of norm_forward. room: for 2 * c floats; sums as above.
  */
 void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T *dx, T *dskip, long n, long h, long w, long c,
-                   int relu, const float *mean, const float *inverse, const float *scale, const float *shift, float *dweight,
-                   float *dbias, float *one, float *two, double *sums, int threads) {
+                   int relu, const float *kept, float *dweight, float *dbias, float *room, double *sums, int threads) {
     long rows = n * h * w, windows = n * (h / 2);
+    const float *mean = kept, *inverse = mean + c, *scale = inverse + c, *shift = scale + c;
+    float *one = room, *two = one + c;
 #pragma omp parallel num_threads(threads)
     {
         Share mine = share();

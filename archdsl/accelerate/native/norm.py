@@ -25,7 +25,9 @@ WIDEST = 16384
 
 
 class _Norm(torch.autograd.Function):
-    """(N, C, H, W) to the same shape, or with ``pool`` to (N, C, H/2, W/2); and mean and variance of the batch."""
+    """(N, C, H, W) to the same shape, or with ``pool`` to (N, C, H/2, W/2). ``averages``: the moving mean and variance, in place,
+    and the weight of the batch in them; None: there are none.
+    """
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -37,64 +39,38 @@ class _Norm(torch.autograd.Function):
         eps: float,
         relu: bool,
         pool: bool,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        averages: tuple[Tensor | None, Tensor | None, float],
+    ) -> Tensor:
         (n, c, h, w), lib = x.shape, loaded("norm", x.dtype)
         shape = (n, c, h // 2, w // 2) if pool else (n, c, h, w)
         y = torch.empty(shape, dtype=x.dtype, device="cpu", memory_format=LAST)
         place = torch.empty(shape, dtype=torch.uint8, device="cpu", memory_format=LAST) if pool else None
-        mean, var, inverse, scale, shift = floats(5, c).unbind()
-        about = x[0, :, 0, 0].float()
+        kept = floats(4, c)
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
-        lib.norm_forward(
-            at(x),
-            at(skip),
-            at(y),
-            at(place),
-            n,
-            h,
-            w,
-            c,
-            at(weight),
-            at(bias),
-            eps,
-            relu,
-            *map(at, (mean, var, inverse, scale, shift, about, sums)),
-            torch.get_num_threads(),
-        )
+        mean, var, momentum = averages
+        images, numbers = map(at, (x, skip, y, place)), (at(weight), at(bias), eps, relu)
+        moving = (at(mean), at(var), momentum)
+        lib.norm_forward(*images, n, h, w, c, *numbers, at(kept), *moving, at(sums), torch.get_num_threads())
         # y is the gate where there is a skip. Without a gate it is not kept: what follows may change it in place.
-        kept = y if skip is not None and (relu or not pool) else None
-        ctx.save_for_backward(x, kept, place, mean, inverse, scale, shift)
+        gate = y if skip is not None and (relu or not pool) else None
+        ctx.save_for_backward(x, gate, place, kept)
         ctx.gate, ctx.skips = relu, skip is not None
-        ctx.mark_non_differentiable(mean, var)
-        return y, mean, var
+        return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, place, mean, inverse, scale, shift = ctx.saved_tensors
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, place, kept = ctx.saved_tensors
         (n, c, h, w), lib = x.shape, loaded("norm", x.dtype)
         dy = dy.contiguous(memory_format=LAST)
         dx = torch.empty_like(x)
         dskip = torch.empty_like(x) if ctx.skips else None
-        dweight, dbias, one, two = floats(4, c).unbind()
+        dweight, dbias, room = floats(c), floats(c), floats(2, c)
         sums = torch.empty(BLOCKS * 2 * c, dtype=torch.float64, device="cpu")
-        lib.norm_backward(
-            at(x),
-            at(y),
-            at(dy),
-            at(place),
-            at(dx),
-            at(dskip),
-            n,
-            h,
-            w,
-            c,
-            ctx.gate,
-            *map(at, (mean, inverse, scale, shift, dweight, dbias, one, two, sums)),
-            torch.get_num_threads(),
-        )
+        images, numbers = map(at, (x, y, dy, place, dx, dskip)), map(at, (kept, dweight, dbias, room, sums))
+        lib.norm_backward(*images, n, h, w, c, ctx.gate, *numbers, torch.get_num_threads())
         wanted = ctx.needs_input_grad
-        return dx, dskip, dweight if wanted[2] else None, dbias if wanted[3] else None, None, None, None
+        return dx, dskip, dweight if wanted[2] else None, dbias if wanted[3] else None, None, None, None, None
 
 
 class FusedNorm(nn.Module):
@@ -111,10 +87,8 @@ class FusedNorm(nn.Module):
             y = y if skip is None else y + skip
             y = y if self.pool is None else self.pool(y)
             return functional.relu(y, inplace=True) if self.relu else y
-        norm = self.norm
-        pool = self.pool is not None
-        y, mean, var = _Norm.apply(x, skip, norm.weight, norm.bias, norm.eps, self.relu, pool)
-        self._remember(mean, var, x.numel() // x.shape[1])
+        norm, pool = self.norm, self.pool is not None
+        y = _Norm.apply(x, skip, norm.weight, norm.bias, norm.eps, self.relu, pool, self._averages())
         return cast("Tensor", y)
 
     def _fits(self, x: Tensor, skip: Tensor | None) -> bool:
@@ -127,7 +101,7 @@ class FusedNorm(nn.Module):
             and x.numel() // x.shape[1] > 1
             and x.shape[1] <= WIDEST
             and kernels("norm", x.dtype) is not None
-            and all(p.dtype == torch.float32 for p in self.norm.parameters())
+            and all(p is None or p.dtype == torch.float32 for p in self._numbers())
         )
         if fits and skip is not None:
             fits = skip.shape == x.shape and skip.dtype == x.dtype and skip.is_contiguous(memory_format=LAST)
@@ -135,16 +109,18 @@ class FusedNorm(nn.Module):
             fits = x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0 and x.shape[1] * x.shape[3] <= WIDEST
         return fits
 
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, var: Tensor, count: int) -> None:
-        """The moving averages, as torch keeps them: the variance that goes in is the unbiased one."""
+    def _numbers(self) -> tuple[Tensor | None, ...]:
+        norm = self.norm
+        return norm.weight, norm.bias, norm.running_mean, norm.running_var
+
+    def _averages(self) -> tuple[Tensor | None, Tensor | None, float]:
+        """The moving averages, and the weight of this batch, which is counted, in them."""
         norm = self.norm
         if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
-            return
-        norm.num_batches_tracked += 1
-        share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
-        norm.running_mean.mul_(1 - share).add_(mean, alpha=share)
-        norm.running_var.mul_(1 - share).add_(var, alpha=share * count / (count - 1))
+            return None, None, 0.0
+        norm.num_batches_tracked.add_(1)
+        momentum = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
+        return norm.running_mean, norm.running_var, momentum
 
 
 def fuse_norms(model: fx.GraphModule) -> fx.GraphModule:
