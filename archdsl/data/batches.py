@@ -42,7 +42,8 @@ class Resident:
         if not order:
             return
         for index in torch.cat(list(order)).to(device).split([len(part) for part in order]):
-            yield self.images[index], self.labels[index]
+            # Whole images are copied; `images[index]` goes value by value on a CPU.
+            yield self.images.index_select(0, index), self.labels.index_select(0, index)
 
 
 def resident(arrays: Arrays, device: torch.device) -> Resident:

@@ -185,6 +185,12 @@ def test_what_the_kernels_do_not_take_is_done_by_torch() -> None:
     torch.testing.assert_close(form(x, one), form._by_torch(x, one))
     assert form(x[:0]).shape == (0, 40)
     assert form._held is None
+    for wrong in (
+        AnsweringDense(nn.Linear(25, 40)),
+        AnsweringPair(AnsweringDense(nn.Linear(25, 40)), _rows(40, 20, None)),
+    ):
+        with pytest.raises(RuntimeError, match="24"):
+            wrong(torch.randn(60, 24))
     turned = torch.randn(24, 6).t()
     torch.testing.assert_close(form(turned), form._by_torch(turned, None), rtol=1e-5, atol=1e-5)
     assert form._held is not None

@@ -58,7 +58,7 @@ class AnsweringDense(nn.Module):
         """(…, C) to (…, K), or (N, C, H, W) to (N, K, H, W), which is the shape of a skip."""
         given = self.given(x)
         if not self.takes(given) or not self.adds(given, skip):
-            return self._by_torch(x, skip)
+            return self._by_torch(x, skip)  # which says what is wrong with a shape
         y, threads = self.room(given), torch.get_num_threads()
         lib, sizes = loaded("dense"), (given.numel() // self.ins, self.ins, self.outs)
         weights, bias = map(at, self.held())
@@ -72,13 +72,11 @@ class AnsweringDense(nn.Module):
 
     def takes(self, x: Tensor) -> bool:
         """Whether the kernel knows such values."""
-        if self.pixels:
-            return plain(x)
-        return x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() > 0 and x.is_contiguous()
+        return self._known(x) and x.shape[1 if self.pixels else -1] == self.ins
 
     def adds(self, x: Tensor, skip: Tensor | None) -> bool:
         """Whether the kernel can add the skip to what it makes of values."""
-        return skip is None or (skip.shape == self._shape(x) and self.takes(skip))
+        return skip is None or (skip.shape == self._shape(x) and self._known(skip))
 
     def room(self, x: Tensor) -> Tensor:
         """For what is made of values."""
@@ -90,6 +88,11 @@ class AnsweringDense(nn.Module):
         if self._held is None:
             self._held = in_strips(self.layer, self.norm, self.scale)
         return self._held
+
+    def _known(self, x: Tensor) -> bool:
+        if self.pixels:
+            return plain(x)
+        return x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() > 0 and x.is_contiguous()
 
     def _shape(self, x: Tensor) -> tuple[int, ...]:
         return (len(x), self.outs, *x.shape[2:]) if self.pixels else (*x.shape[:-1], self.outs)
@@ -152,7 +155,7 @@ class AnsweringDepthwise(nn.Module):
         """(N, C, H, W) to (N, K, ⌈H/stride⌉, ⌈W/stride⌉), which is the shape of a skip."""
         n, c, h, w = x.shape
         shape = (n, self.outs, (h - 1) // self.stride + 1, (w - 1) // self.stride + 1)
-        fits = plain(x) and c == self.depthwise.in_channels
+        fits = plain(x) and c == self.depthwise.in_channels == self.layer.weight.shape[1]
         if not fits or (skip is not None and not (skip.shape == shape and plain(skip))):
             return self._by_torch(x, skip)
         if self._held is None:
@@ -230,7 +233,8 @@ def _chain(chains: Chains, node: fx.Node) -> Chain:
 
 def _pairs(first: AnsweringDense, second: AnsweringDense) -> bool:
     """Whether two layers, one behind the other, can be one call."""
-    return second.norm is None and first.pixels == second.pixels and first.outs <= WIDEST
+    fits = first.pixels == second.pixels and first.outs == second.ins
+    return fits and second.norm is None and first.outs <= WIDEST
 
 
 def _beginning(

@@ -6,9 +6,13 @@ import importlib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from archdsl.study.execute.messages import RunResult
 from archdsl.study.execute.runner import Event, Listener
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NEEDED = ("scipy.special", "archdsl.study.report.html", "matplotlib.figure", "matplotlib.backends.backend_svg")
 
@@ -31,7 +35,15 @@ class Beforehand:
 
 
 def load_all() -> None:
-    """Import it; what is missing or broken is found when it is used."""
+    """Import it, and draw something, which reads the fonts; what is missing or broken is found when it is used."""
     for name in NEEDED:
         with suppress(Exception):
             importlib.import_module(name)
+    with suppress(Exception):
+        from archdsl.study.report.figures.canvas import render
+
+        render((1, 1), _letters, "", "")
+
+
+def _letters(figure: Figure) -> None:
+    figure.add_subplot().set_title("0")

@@ -80,6 +80,7 @@ def paint(size: tuple[float, float], draw: Callable[[Figure], None], target: Any
     require("matplotlib")
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), catch_warnings():
@@ -89,8 +90,12 @@ def paint(size: tuple[float, float], draw: Callable[[Figure], None], target: Any
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)  # which can measure letters
         draw(figure)
-        metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {}
-        figure.savefig(target, format=kind, metadata=metadata, dpi=150)
+        if kind != "svg":
+            figure.savefig(target, format=kind, dpi=150)
+            return
+        figure.set_dpi(150)
+        # What `savefig` would call, which draws everything once more before.
+        FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
 
 
 def clean(text: str, key: str, title: str) -> str:
