@@ -113,6 +113,7 @@ def test_outside_of_a_study_there_is_no_arm(cli: Cli, place: Path) -> None:
     assert 'init("runs/NAME")' in done.stderr
 
 
+@pytest.mark.slow
 def test_a_study_of_evaluations(cli: Cli, place: Path) -> None:
     (place / "s.yaml").write_text(LESIONS)
     metrics = ("--metric", "test_accuracy", "--metric", "test_entropy", "--metric", "test_information")

@@ -162,6 +162,7 @@ def test_eval_counts_tokens(cli: Cli, place: Path) -> None:
     assert "test tokens of text:tale.txt" in cli("eval", str(run), cwd=place).stdout
 
 
+@pytest.mark.slow
 def test_predict_continues_a_text(cli: Cli, place: Path) -> None:
     run = str(next(place.glob("runs/lm-*")))
     done = cli("predict", run, "--prompt", "the cat", "--length", "40", "--temperature", "0", cwd=place)
