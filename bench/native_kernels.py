@@ -18,6 +18,7 @@ from archdsl.accelerate.native import available
 from archdsl.accelerate.native.batch import Batches
 from archdsl.accelerate.native.conv import FastConv
 from archdsl.accelerate.native.dense import AnsweringDense, AnsweringDepthwise, AnsweringPair
+from archdsl.accelerate.native.known import in_turn
 from archdsl.accelerate.native.norm import FusedNorm
 from archdsl.accelerate.packed import packed
 from archdsl.accelerate.plan import has_bf16
@@ -68,14 +69,6 @@ def convolutions(shapes: Iterable[tuple[int, int, int]], kind: torch.dtype, roun
     return interleave({"torch": lambda: steps(theirs, images), "ours": lambda: steps(ours, images)}, rounds, 2)
 
 
-def chained(layers: list[nn.Module], x: Tensor, skip: Tensor | None = None) -> Tensor:
-    """One layer after the other, and the skip."""
-    y = x
-    for layer in layers:
-        y = layer(y)
-    return y if skip is None else y + skip
-
-
 def by_onednn(layer: nn.Module, gate: nn.Module | None = None) -> nn.Module:
     """A layer as the form for inference has it where our kernel does not do it."""
     found = packed(layer, gate)
@@ -96,7 +89,12 @@ def without_gradients(rounds: int) -> dict[str, Times]:
             "ours": [AnsweringDense(layer, gate=gate)],
         }
         found[f"linear layer of {rows:,} rows, {ins:,} to {outs:,}, ReLU"] = interleave(
-            {name: lambda form=form, x=x: repeated(lambda: chained(form, x)) for name, form in forms.items()}, rounds, 3
+            {
+                name: lambda form=form, x=x: repeated(lambda: in_turn(form, x, None, None))
+                for name, form in forms.items()
+            },
+            rounds,
+            3,
         )
     norm, up, gelu, down, scale = nn.LayerNorm(96), nn.Linear(96, 384), nn.GELU(), nn.Linear(384, 96), LayerScale((96,))
     x = torch.randn(2048, 96)
@@ -104,8 +102,8 @@ def without_gradients(rounds: int) -> dict[str, Times]:
     mlp = [norm, by_onednn(up, gelu), by_onednn(down), scale]
     found["MLP of 2,048 rows, 96 to 384 to 96, with layer norm, GELU, scale and skip"] = interleave(
         {
-            "torch": lambda: repeated(lambda: chained([norm, up, gelu, down, scale], x, x)),
-            "oneDNN, packed": lambda: repeated(lambda: chained(mlp, x, x)),
+            "torch": lambda: repeated(lambda: in_turn([norm, up, gelu, down, scale], x, x, None)),
+            "oneDNN, packed": lambda: repeated(lambda: in_turn(mlp, x, x, None)),
             "ours": lambda: repeated(lambda: pair(x, x)),
         },
         rounds,
@@ -118,8 +116,8 @@ def without_gradients(rounds: int) -> dict[str, Times]:
     block, layers = AnsweringDepthwise(deep, relu, wide, gate=relu), [by_onednn(deep, relu), by_onednn(wide, relu)]
     found["depthwise 3×3 and 1×1 convolution of 16 images, 128 channels, 16×16, ReLU"] = interleave(
         {
-            "torch": lambda: repeated(lambda: chained([deep, relu, wide, relu], images)),
-            "oneDNN, packed": lambda: repeated(lambda: chained(layers, images)),
+            "torch": lambda: repeated(lambda: in_turn([deep, relu, wide, relu], images, None, None)),
+            "oneDNN, packed": lambda: repeated(lambda: in_turn(layers, images, None, None)),
             "ours": lambda: repeated(lambda: block(images)),
         },
         rounds,

@@ -25,6 +25,14 @@ def one_registry() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Torch has as many threads after a test as before it."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 def lively(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     """A shaken model in eval mode whose batch norms have seen images: fresh statistics let next to nothing of an image
     through fifty layers, and then any two graphs would agree. Without batch norm the weights are He's (2015), which keep

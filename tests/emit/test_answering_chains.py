@@ -7,16 +7,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.accelerate.inference import Answering, answering
-from archdsl.accelerate.native import available
 from archdsl.accelerate.native.dense import AnsweringDense, AnsweringDepthwise, AnsweringPair
-from archdsl.accelerate.native.kernels import lanes
+from tests.emit.kernels import needs, needs_wide
 from tests.emit.test_answering import _net
-from tests.emit.test_answering_dense import SIXTEEN, _filled
-
-needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
+from tests.emit.test_answering_dense import _filled
 
 
 @needs
+@needs_wide
 @pytest.mark.parametrize(
     ("text", "rows", "pairs", "blocks"),
     [
@@ -45,8 +43,6 @@ needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler
 )
 def test_layers_are_found(text: str, rows: int, pairs: int, blocks: int) -> None:
     """Those of a net of which none fills a vector are not."""
-    if lanes() != SIXTEEN:
-        pytest.skip("the numbers of channels are those of vectors of 16 lanes, which this processor lacks")
     model = _net(f"{text} linear(10)")
     _filled(model)
     quick = answering(model, True)

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-import platform
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from archdsl.accelerate.native import available, dense, separable
+from archdsl.accelerate.native import dense
 from archdsl.accelerate.native.dense import AnsweringDense, AnsweringDepthwise, AnsweringPair
-from archdsl.accelerate.native.kernels import lanes
 from archdsl.emit.layers import LayerNorm2d, LayerScale, PixelLinear
-from tests.train.libraries import compiled
+from tests.emit.kernels import SIXTEEN, narrow, narrower, needs, needs_x86, random_images
 
-LAST = torch.channels_last
-SIXTEEN = 16  # channels that fill vectors on every processor
+pytestmark = pytest.mark.usefixtures("threads")
 Form = AnsweringDense | AnsweringDepthwise
-needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
-needs_x86 = pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86 processors"
-)
 
 GATES: list[Callable[[], nn.Module | None]] = [
     lambda: None, nn.ReLU, nn.ReLU6, nn.GELU, lambda: nn.GELU("tanh"), nn.SiLU,
@@ -54,13 +46,6 @@ IMAGES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def _filled(module: nn.Module) -> nn.Module:
     """With other numbers than those with which scales and shifts begin."""
     for p in module.parameters():
@@ -75,11 +60,6 @@ def _rows(ins: int, outs: int, gate: nn.Module | None, normed: bool = True, scal
     made = _filled(AnsweringDense(nn.Linear(ins, outs), norm, scale, gate))
     assert isinstance(made, AnsweringDense)
     return made
-
-
-def _images(*shape: int) -> Tensor:
-    images = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    return torch.empty(shape, memory_format=LAST).copy_(images)
 
 
 def _same(form: Form, x: Tensor, skip: Tensor | None) -> None:
@@ -114,9 +94,7 @@ def test_depthwise_blocks_are_as_the_layers_make_them(
     shape: tuple[int, ...], gate: Callable[[], nn.Module | None]
 ) -> None:
     n, c, k, h, w, stride = shape
-    if c % lanes():
-        pytest.skip("the numbers of channels are those of vectors of 16 lanes, which this processor lacks")
-    x, skip = _images(n, c, h, w), _images(n, k, (h - 1) // stride + 1, (w - 1) // stride + 1)
+    x, skip = random_images(n, c, h, w), random_images(n, k, (h - 1) // stride + 1, (w - 1) // stride + 1)
     for between, more in itertools.product((None, nn.ReLU(), nn.ReLU6()), (None, skip)):
         torch.manual_seed(0)
         convolution = nn.Conv2d(c, c, 3, stride, 1, groups=c, bias=between is None)
@@ -131,7 +109,7 @@ def test_depthwise_blocks_are_as_the_layers_make_them(
 def test_pixels_are_rows(layer: PixelLinear | nn.Conv2d) -> None:
     form = _filled(AnsweringDense(layer, LayerNorm2d(24), LayerScale((40, 1, 1)), nn.ReLU()))
     assert isinstance(form, AnsweringDense)
-    _same(form, _images(3, 24, 6, 5), _images(3, 40, 6, 5))
+    _same(form, random_images(3, 24, 6, 5), random_images(3, 40, 6, 5))
 
 
 @needs
@@ -147,7 +125,7 @@ def test_a_norm_without_scale_and_one_scale_for_all_outputs(affine: bool) -> Non
 @needs
 @torch.no_grad()
 def test_large_and_small_values_go_through_every_gate() -> None:
-    """Up to where e to the value is no float any more."""
+    """Also those whose exponential overflows."""
     x = torch.cat([torch.linspace(-120, 120, 4001), torch.tensor([0.0, -0.0, 1e-20, -1e-20, 1e38, -1e38])]).view(-1, 1)
     for gate in GATES:
         form = AnsweringDense(nn.Linear(1, SIXTEEN), None, None, gate())
@@ -172,7 +150,10 @@ def test_a_nan_comes_through(bad: float) -> None:
         if math.isnan(bad):
             assert found[4].isnan().all()
     convolution = nn.Conv2d(SIXTEEN, SIXTEEN, 3, padding=1, groups=SIXTEEN)
-    block, images = AnsweringDepthwise(convolution, nn.ReLU(), nn.Conv2d(SIXTEEN, 20, 1)), _images(2, SIXTEEN, 6, 6)
+    block, images = (
+        AnsweringDepthwise(convolution, nn.ReLU(), nn.Conv2d(SIXTEEN, 20, 1)),
+        random_images(2, SIXTEEN, 6, 6),
+    )
     images[0, 1, 2, 2] = bad
     assert torch.equal(block(images).isnan(), block._by_torch(images, None).isnan())
 
@@ -207,14 +188,9 @@ def test_what_the_kernels_do_not_take_is_done_by_torch() -> None:
 @needs
 @needs_x86
 @torch.no_grad()
-@pytest.mark.parametrize("less", ["-mno-avx512f", pytest.param("-mno-avx", marks=pytest.mark.slow)])
+@narrower
 def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    library, many = compiled(compiler, tmp_path, "dense", less), compiled(compiler, tmp_path, "batch", less).lanes()
-    monkeypatch.setattr(dense, "loaded", lambda part: library)
-    for module in (dense, separable):
-        monkeypatch.setattr(module, "lanes", lambda: many)
+    narrow(monkeypatch, dense, "dense", tmp_path, less)
     for (rows, ins, outs), gate in itertools.product(ROWS, GATES):
         _same(_rows(ins, outs, gate()), 3 * torch.randn(rows, ins), torch.randn(rows, outs))
         if rows > 100:
@@ -223,7 +199,7 @@ def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatc
             assert torch.equal(pair(x), pair.second(pair.first(x)))
     for n, c, k, h, w, stride in IMAGES:
         convolution = nn.Conv2d(c, c, 3, stride, 1, groups=c)
-        _same(AnsweringDepthwise(convolution, nn.ReLU(), nn.Conv2d(c, k, 1)), _images(n, c, h, w), None)
+        _same(AnsweringDepthwise(convolution, nn.ReLU(), nn.Conv2d(c, k, 1)), random_images(n, c, h, w), None)
 
 
 @needs
@@ -251,7 +227,7 @@ def test_two_layers_are_one_after_the_other(
 def test_two_layers_of_pixels() -> None:
     first = AnsweringDense(PixelLinear(24, 60), LayerNorm2d(24), None, nn.GELU())
     second = AnsweringDense(PixelLinear(60, 24), None, LayerScale((24, 1, 1)))
-    pair, x = _filled(AnsweringPair(first, second)), _images(5, 24, 6, 5)
+    pair, x = _filled(AnsweringPair(first, second)), random_images(5, 24, 6, 5)
     assert torch.equal(pair(x, x), second(first(x), x))
     images = torch.randn(5, 24, 6, 5)  # with the channels outermost
     torch.testing.assert_close(

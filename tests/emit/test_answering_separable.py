@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +10,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from archdsl.accelerate.inference import Answering, answering
-from archdsl.accelerate.native import available, separable
-from archdsl.accelerate.native.kernels import lanes
+from archdsl.accelerate.native import separable
 from archdsl.accelerate.native.separable import AnsweringSeparable
+from tests.emit.kernels import narrow, narrower, needs, needs_wide, needs_x86, random_images
 from tests.emit.test_answering import _net
-from tests.train.libraries import compiled
 
-LAST = torch.channels_last
-SIXTEEN = 16  # channels that fill vectors on every processor
-needs = pytest.mark.skipif(not available(), reason="needs Linux and a C compiler")
-
+pytestmark = pytest.mark.usefixtures("threads")
 # images, channels of the block's ends and between them, height, width, stride
 SHAPES = [
     (1, 3, 16, 8, 5, 7, 1),
@@ -37,22 +30,10 @@ SHAPES = [
 GATES = [(nn.ReLU6(), nn.ReLU(), None), (None, None, nn.ReLU6()), (nn.ReLU(), None, nn.ReLU())]
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def _block(ins: int, wide: int, outs: int, stride: int, gates: tuple[nn.Module | None, ...]) -> AnsweringSeparable:
     torch.manual_seed(0)
     middle = nn.Conv2d(wide, wide, 3, stride, 1, groups=wide)
     return AnsweringSeparable(nn.Conv2d(ins, wide, 1), middle, nn.Conv2d(wide, outs, 1), gates)
-
-
-def _images(*shape: int) -> Tensor:
-    images = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    return torch.empty(shape, memory_format=LAST).copy_(images)
 
 
 @needs
@@ -63,8 +44,8 @@ def test_a_block_is_its_layers(shape: tuple[int, ...], gates: tuple[nn.Module | 
     """With a skip and without one; neither the threads nor the other images change a bit."""
     n, ins, wide, outs, h, w, stride = shape
     block = _block(ins, wide, outs, stride, gates)
-    x = _images(n, ins, h, w)
-    skip = _images(n, outs, (h - 1) // stride + 1, (w - 1) // stride + 1)
+    x = random_images(n, ins, h, w)
+    skip = random_images(n, outs, (h - 1) // stride + 1, (w - 1) // stride + 1)
     for more in (None, skip):
         expected = block.double()._by_torch(x.double(), None if more is None else more.double())
         block.float()
@@ -83,7 +64,7 @@ def test_a_block_is_its_layers(shape: tuple[int, ...], gates: tuple[nn.Module | 
 def test_a_nan_comes_through_the_gates_and_an_infinity_is_cut_off(bad: float) -> None:
     for gates in GATES:
         block = _block(8, 32, 8, 1, gates)
-        x = _images(2, 8, 6, 6)
+        x = random_images(2, 8, 6, 6)
         x[0, 1, 2, 2] = bad
         found, expected = block(x), block._by_torch(x, None)
         assert block._held is not None
@@ -96,30 +77,21 @@ def test_a_nan_comes_through_the_gates_and_an_infinity_is_cut_off(bad: float) ->
 @torch.no_grad()
 def test_what_the_kernel_does_not_take_is_done_by_torch() -> None:
     block = _block(8, 32, 8, 1, GATES[0])
-    x = _images(2, 8, 6, 6)
-    one = _images(1, 8, 6, 6)  # a skip for all images
+    x = random_images(2, 8, 6, 6)
+    one = random_images(1, 8, 6, 6)  # a skip for all images
     torch.testing.assert_close(block(x, one), block._by_torch(x, one), rtol=1e-5, atol=1e-4)
     assert torch.equal(block(x.contiguous()), block._by_torch(x.contiguous(), None))
-
-
-needs_x86 = pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="the flags are those of x86 processors"
-)
 
 
 @needs
 @needs_x86
 @torch.no_grad()
-@pytest.mark.parametrize("less", ["-mno-avx512f", pytest.param("-mno-avx", marks=pytest.mark.slow)])
+@narrower
 def test_narrower_vectors_compute_the_same(less: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    library, many = compiled(compiler, tmp_path, "separable", less), compiled(compiler, tmp_path, "batch", less).lanes()
-    monkeypatch.setattr(separable, "loaded", lambda part: library)
-    monkeypatch.setattr(separable, "lanes", lambda: many)
+    narrow(monkeypatch, separable, "separable", tmp_path, less)
     for n, ins, wide, outs, h, w, stride in SHAPES:
         block = _block(ins, wide, outs, stride, GATES[0])
-        x = _images(n, ins, h, w)
+        x = random_images(n, ins, h, w)
         torch.testing.assert_close(block(x), block._by_torch(x, None), rtol=1e-4, atol=1e-4)
         assert block._held is not None
 
@@ -130,6 +102,7 @@ def _blocks(model: nn.Module) -> int:
 
 
 @needs
+@needs_wide
 @pytest.mark.parametrize(
     ("text", "blocks"),
     [
@@ -148,8 +121,6 @@ def _blocks(model: nn.Module) -> int:
     ],
 )
 def test_blocks_are_found(text: str, blocks: int) -> None:
-    if lanes() != SIXTEEN:
-        pytest.skip("the numbers of channels are those of vectors of 16 lanes, which this processor lacks")
     model = _net(f"{text} gap linear(10)")
     quick = answering(model, True)
     assert _blocks(quick) == blocks

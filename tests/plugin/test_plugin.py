@@ -139,7 +139,7 @@ def test_a_package_adds_a_design_beside_its_words(tmp_path: Path) -> None:
     done = run(*asked, also=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.strip().splitlines()) == 3
-    assert "there is no design `ends`" in run(*asked).stderr
+    assert "unknown design `ends`" in run(*asked).stderr
 
 
 WRONG = """

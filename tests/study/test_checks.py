@@ -251,7 +251,7 @@ def test_a_level_is_shown_where_the_file_has_it(text: str, places: list[str]) ->
     ("text", "said"),
     [
         ("set: {train.sgd: 0.1, nonsense: 1e-2}", "s.yaml:5:23 `set: {nonsense: 1e-2}` sets nothing"),
-        ("factors: {a: relu}\ndesign: half", "s.yaml:6:1 there is no design `half`"),
+        ("factors: {a: relu}\ndesign: half", "s.yaml:6:1 unknown design `half`"),
         ("factors: {a: relu}\nlabels: {b: c}", "s.yaml:6:1 `labels`: `b` is of no factor of the study"),
         ("metric: test_loss\nsame: 1%", "s.yaml:6:7 `same: 1%` is a difference of fractions"),
     ],

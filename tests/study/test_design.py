@@ -129,7 +129,7 @@ def test_a_design_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (is_grid("full"), is_grid("one-out"), is_grid("nowhere")) == (True, False, False)
     assert listed()[-2:] == ["ends:few", "ends:all"]
     for wrong in ("ends", "full:IV", "end:few"):
-        with pytest.raises(ArchError, match=f"there is no design `{wrong}`"):
+        with pytest.raises(ArchError, match=f"unknown design `{wrong}`"):
             make(wrong, (2, 3), "ab")
     with pytest.raises(ArchError) as refused:
         make("zzzzz", (2,), "a")

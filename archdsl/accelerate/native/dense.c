@@ -12,8 +12,8 @@
 /* TILES: of ROWS rows, in a CHUNK. STEP: floats from a row that was copied to the next one, which must not be a power of two: their
  * beginnings would share a set of the cache. */
 enum { BLOCK = 2 * LANES, TILES = 8, CHUNK = TILES * ROWS, DEPTH = 768, STEP = DEPTH + LANES };
-enum { CUT, GELU, TANH_GELU, SILU };
-enum { LINE = 16 }; /* floats of a line of the cache */
+enum { CUT, GELU, TANH_GELU, SILU }; /* gates, as in dense.py */
+enum { LINE = 16 }; /* floats of a cache line */
 
 static INLINE V power(V v) { /* e^v, by the polynomial of Cephes' expf (Moshier 1989); v is cut to what has a finite, normal result */
     v = clip(v, splat(-87.0f), splat(88.0f));
@@ -79,7 +79,7 @@ static INLINE void tile(const float *x, long step, const float *u, long depth, O
     V sum[ROWS][2];
     long some = out.columns - (wide - 1) * LANES;
     float *y = out.y + row * out.k, *end = y + (wide - 1) * LANES;
-    for (long r = 0; out.far && r < rows; r++) { /* a miss takes as long as the products of a row */
+    for (long r = 0; out.far && r < rows; r++) { /* fetched while the products are computed */
         __builtin_prefetch(y + r * out.k, 1), __builtin_prefetch(end + r * out.k, 1);
         if (out.last && out.skip) __builtin_prefetch(out.skip + (row + r) * out.k), __builtin_prefetch(out.skip + (row + r) * out.k + (wide - 1) * LANES);
     }
@@ -236,7 +236,7 @@ enum { ROOM = CHUNK * (STEP + 2) };
 /* Floats of the workspace of dense; with `h` of that of two layers, whose first one has h outputs. */
 long dense_workspace(long h, int threads) { return threads * (ROOM + (h ? CHUNK * (h + LANES) : 0)); }
 
-/* y (rows, k) of x (rows, c), or, where there is no x, of what a depthwise convolution gives of images; by one layer, or by two.
+/* y (rows, k) of x (rows, c), or, where x is NULL, of the output of a depthwise convolution; by one layer, or by two.
  * eps: of the norm of each row; below 0: no norm. skip: (rows, k), or NULL. workspace: dense_workspace(…) floats. */
 static void products(const float *x, const Images *in, float eps, const Layer *first, const Layer *second, const float *skip, float *y, long rows,
                      float *workspace, int threads) {

@@ -14,7 +14,7 @@ from archdsl.accelerate.native.answering import plain
 from archdsl.accelerate.native.chains import Chain, Chains, added
 from archdsl.accelerate.native.conv import LAST
 from archdsl.accelerate.native.kernels import at, floats, lanes, loaded
-from archdsl.accelerate.native.separable import cuts, depthwise, pointwise, taps
+from archdsl.accelerate.native.known import Layer, cuts, depthwise, in_strips, in_turn, pointwise, taps
 from archdsl.accelerate.packed import top_of
 from archdsl.emit.layers import LayerNorm2d, LayerScale, PixelLinear
 
@@ -24,7 +24,6 @@ _GATES: dict[type[nn.Module], Callable[[Any], int]] = {
     nn.GELU: lambda m: TANH_GELU if m.approximate == "tanh" else GELU,
     nn.SiLU: lambda _: SILU,
 }
-Layer = nn.Linear | nn.Conv2d
 WIDEST = 1024  # outputs of the first one of two layers: with more, too few rows of it stay in a core's own cache
 FEWEST = 12  # rows a thread from which on two layers are one call
 
@@ -98,10 +97,7 @@ class AnsweringDense(nn.Module):
         return (len(x), self.outs, *x.shape[2:]) if self.pixels else (*x.shape[:-1], self.outs)
 
     def _by_torch(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        for layer in (self.norm, self.layer, self.scale):
-            x = x if layer is None else layer(x)
-        x = x if skip is None else x + skip
-        return x if self.gate is None else cast("Tensor", self.gate(x))
+        return in_turn((self.norm, self.layer, self.scale), x, skip, self.gate)
 
 
 class AnsweringPair(nn.Module):
@@ -169,32 +165,7 @@ class AnsweringDepthwise(nn.Module):
         return y
 
     def _by_torch(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        for layer in (self.depthwise, self.between, self.layer, self.scale):
-            x = x if layer is None else layer(x)
-        x = x if skip is None else x + skip
-        return x if self.gate is None else cast("Tensor", self.gate(x))
-
-
-@torch.no_grad()
-def in_strips(layer: Layer, norm: nn.LayerNorm | None, scale: LayerScale | None) -> tuple[Tensor, Tensor]:
-    """Weights and bias as the kernel reads them, with the scales of the norm and of the outputs in them."""
-    (outs, ins), many, block = layer.weight.shape[:2], lanes(), 2 * lanes()
-    weight = layer.weight.flatten(1)
-    bias = floats(outs).zero_() if layer.bias is None else layer.bias
-    if norm is not None and norm.bias is not None:
-        bias = bias + weight @ norm.bias
-    if norm is not None and norm.weight is not None:
-        weight = weight * norm.weight
-    if scale is not None:
-        factor = scale.weight.flatten()
-        weight, bias = weight * factor.view(-1, 1), bias * factor
-    filled = -(-outs // many) * many
-    room, summands = floats(filled * ins).zero_(), floats(filled).zero_()
-    summands[:outs] = bias
-    for o in range(0, filled, block):
-        part = weight[o : o + block]
-        room[o * ins :][: min(block, filled - o) * ins].view(ins, -1)[:, : len(part)] = part.t()
-    return room, summands
+        return in_turn((self.depthwise, self.between, self.layer, self.scale), x, skip, self.gate)
 
 
 def denses(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Chain]:

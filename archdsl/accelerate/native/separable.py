@@ -10,12 +10,12 @@ from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
 
 from archdsl.accelerate.native.answering import plain
 from archdsl.accelerate.native.chains import Chain, Chains, added
 from archdsl.accelerate.native.conv import LAST
 from archdsl.accelerate.native.kernels import at, floats, lanes, loaded
+from archdsl.accelerate.native.known import cuts, depthwise, filled, in_strips, in_turn, pointwise, taps
 from archdsl.accelerate.packed import top_of
 
 
@@ -56,33 +56,14 @@ class AnsweringSeparable(nn.Module):
         return y
 
     def _by_torch(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        for layer in (self.widen, self.first, self.middle, self.second, self.narrow):
-            x = x if layer is None else layer(x)
-        x = x if skip is None else x + skip
-        return x if self.last is None else cast("Tensor", self.last(x))
+        return in_turn((self.widen, self.first, self.middle, self.second, self.narrow), x, skip, self.last)
 
     @torch.no_grad()
     def _packed(self) -> tuple[Tensor, ...]:
         """Weights and biases as the kernel reads them, with zeros where the narrow channels fill no vector."""
-        block = 2 * lanes()
-        up, down = self.widen.weight.flatten(1).t(), _filled(self.narrow.weight.flatten(1).t())  # (C, E) and (E, K)
-        widening = torch.cat([part.reshape(-1) for part in up.split(block, 1)])
-        narrowing = torch.cat([part.reshape(-1) for rows in down.split(block) for part in rows.split(block, 1)])
-        return widening, _bias(self.widen), *taps(self.middle), narrowing, _bias(self.narrow)
-
-
-@torch.no_grad()
-def taps(convolution: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """The weights (9, C) of a depthwise convolution and its bias, as the kernels read them."""
-    return convolution.weight.flatten(1).t().contiguous(), _bias(convolution)
-
-
-def _filled(t: Tensor) -> Tensor:
-    return functional.pad(t, (0, -t.shape[-1] % lanes()))
-
-
-def _bias(layer: nn.Conv2d) -> Tensor:
-    return _filled(floats(layer.out_channels).zero_() if layer.bias is None else layer.bias).contiguous()
+        block, (narrowing, bias) = 2 * lanes(), filled(self.narrow)  # (E, K)
+        strips = torch.cat([part.reshape(-1) for rows in narrowing.split(block) for part in rows.split(block, 1)])
+        return *in_strips(self.widen), *taps(self.middle), strips, bias
 
 
 def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Chain]:
@@ -100,31 +81,9 @@ def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Ch
             continue
         up, middle, down = (cast("nn.Conv2d", m) for m in (widen, middle, narrow))
         if middle.in_channels <= max(up.in_channels, down.out_channels):
-            continue  # what is between the ends is no larger than these
+            continue  # the wide channels are no more than those of the ends: no memory is saved
         summed, skip = added(end)
         last, third = chains.behind(summed, cuts)
         form = AnsweringSeparable(up, middle, down, (first, second, third))
         nodes = (before, gated, node, after, end, summed, last)
         yield Chain(tuple(dict.fromkeys(nodes)), cast("fx.Node", before.args[0]), skip, form)
-
-
-def pointwise(module: nn.Module | None) -> bool:
-    """Whether this is a convolution of each pixel by itself."""
-    if type(module) is not nn.Conv2d or isinstance(module.padding, str):
-        return False
-    return (module.kernel_size, module.stride, module.padding, module.groups) == ((1, 1), (1, 1), (0, 0), 1)
-
-
-def depthwise(module: nn.Module | None) -> bool:
-    """Whether this is a depthwise 3×3 convolution that the kernels know."""
-    if type(module) is not nn.Conv2d or module.padding_mode != "zeros":
-        return False
-    form = (module.kernel_size, module.padding, module.dilation) == ((3, 3), (1, 1), (1, 1))
-    whole = bool(lanes()) and module.in_channels % lanes() == 0  # vectors; zeros beside them make a NaN of an infinity
-    strides = module.stride in ((1, 1), (2, 2))
-    return form and strides and whole and module.groups == module.in_channels == module.out_channels
-
-
-def cuts(module: nn.Module | None) -> bool:
-    """Whether this is a gate that cuts off, as all kernels know it."""
-    return module is not None and top_of(module) is not None

@@ -123,9 +123,7 @@ def make(name: str, sizes: Sequence[int], names: Sequence[str]) -> Design:
         registry.names("train")  # which loads the words of packages, and the designs beside them
         found = kind_of(name)
     if found is None:
-        raise ArchError(
-            f"there is no design `{name}`", help=suggest(name, listed()) or "designs: " + ", ".join(listed())
-        )
+        raise ArchError(f"unknown design `{name}`", help=suggest(name, listed()) or "designs: " + ", ".join(listed()))
     made = found.make(Over(name, sizes, names))
     _fits(name, len(made.arms))
     return made

@@ -31,7 +31,7 @@ _KEYS = {
     "`baseline`: .*?factor `([^`]+)`": "baseline",
     "`labels`: .*?`([^`=]+)": "labels",
     "`same: ([^`]+)`": "same",
-    "(?:there is no|the) design `([^`]+)`|`(frac:[^`]+)` (?:takes|needs)": "design",
+    "(?:unknown|the) design `([^`]+)`|`(frac:[^`]+)` (?:takes|needs)": "design",
 }  # how a complaint on a key begins, and what of its value it quotes
 _SET = re.compile(r"`--set ([^=`]+)=([^`]*)`")
 _NAMED = re.compile(r"factor `([^`]+)`")
