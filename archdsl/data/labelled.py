@@ -14,6 +14,7 @@ from archdsl.data import cache, targets
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.decode import merged, said
 from archdsl.data.folder import decode_all
+from archdsl.data.links import real_file
 from archdsl.data.memory import resident_limit
 from archdsl.data.pictures import squared
 from archdsl.data.tree import ONE_IN
@@ -130,14 +131,20 @@ def _listed(path: Path, pictures: Pictures) -> Listed:
     names = texts(held[pictures.file], path, pictures.file)
     if not names:
         raise EnvError(f"{path} has no row", help="write a row for each picture")
-    places = {name: row for row, name in reversed(list(enumerate(names)))}
+    places, folders = dict[str, int](), dict[str, str]()
     for row, name in enumerate(names):
-        _check(path, row, pictures.file, name, places[name])
+        _check(path, row, pictures.file, name)
+        first = places.setdefault(real_file(str(path.parent / name), folders), row)
+        if first != row:
+            what = f"{c.shown(name)}, as row {first + 1} has"
+            if names[first] != name:
+                what = f"{c.shown(name)}, the same file as {c.shown(names[first])} of row {first + 1}"
+            raise c.at(path, row, pictures.file, what, "name each picture once")
     return Listed(names, [path.parent / name for name in names], targets.read(held, heads, path))
 
 
-def _check(path: Path, row: int, column: str, name: str, first: int) -> None:
-    """Refuse a name that is not the file of a picture, is outside the folder of the table, or occurs twice."""
+def _check(path: Path, row: int, column: str, name: str) -> None:
+    """Refuse a name that is not the file of a picture, or is outside the folder of the table."""
     what, help = "", ""
     if not name:
         what = "nothing, where the name of a picture is needed"
@@ -146,8 +153,6 @@ def _check(path: Path, row: int, column: str, name: str, first: int) -> None:
         help = f"write paths from {path.parent}, so that the data can be moved"
     elif not is_picture(name):
         what, help = f"{c.shown(name)}, which is not a picture", "name files of pictures, such as PNG or JPEG"
-    elif first != row:
-        what, help = f"{c.shown(name)}, as row {first + 1} has", "name each picture once"
     elif not (path.parent / name).is_file():
         what, help = f"{c.shown(name)}, and there is no such file", f"paths are relative to {path.parent}"
     if what:

@@ -62,7 +62,7 @@ class Links:
                 raise _twice(link, place if link == path else outer)
         seen, real, twice = set[str](), dict[str, str](), list[tuple[str, str]]()
         for path in sorted(self.files):
-            place = _target(path, real)
+            place = real_file(path, real)
             folder, name = os.path.split(place)
             if place in seen or (not skipped(name) and self._counted(folder, above)):
                 twice.append((path, place))
@@ -88,9 +88,11 @@ class Links:
         return known[folder]
 
 
-def _target(path: str, real: dict[str, str]) -> str:
-    """The file that a link leads to; ``real`` are folders that are resolved already, as a set may have a million links."""
-    folder, name = os.path.split(os.path.join(os.path.dirname(path), os.readlink(path)))
+def real_file(path: str, real: dict[str, str]) -> str:
+    """The path of a file without links; ``real`` are folders that are resolved already, as a set may have a million files."""
+    if os.path.islink(path):
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    folder, name = os.path.split(path)
     if folder not in real:
         real[folder] = os.path.realpath(folder)
     place = os.path.join(real[folder], name)

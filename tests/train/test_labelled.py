@@ -69,6 +69,7 @@ def test_a_table_for_the_test(tmp_path: Path) -> None:
         (("p1.png", "/p1.png"), "leads out of the folder"),
         (("p1.png", "p1.txt"), "is not a picture"),
         (("p1.png", "p2.png"), "as row 2 has"),
+        (("p1.png", "./p2.png"), "`p2.png`, the same file as `./p2.png` of row 2"),
         (("p1.png", "q1.png"), "there is no such file"),
         (("p1.png,left", "p1.png,"), "`kind`"),
         (("file,", "image,"), "no column `file`"),
@@ -79,6 +80,18 @@ def test_tables_that_are_refused(tmp_path: Path, change: tuple[str, str], messag
     path.write_text(path.read_text().replace(*change, 1))
     with pytest.raises(EnvError, match=message):
         load_data(Pictures(str(path), "kind", "bright", size=8))
+
+
+def test_links_to_one_picture_are_refused(tmp_path: Path) -> None:
+    path = labelled(tmp_path / "p", 10)
+    (tmp_path / "p" / "p4.png").unlink()
+    (tmp_path / "p" / "p4.png").symlink_to("p2.png")
+    with pytest.raises(EnvError, match=r"row 5, column `file`: `p4.png`, the same file as `p2.png` of row 3"):
+        load_data(Pictures(str(path), "kind", "bright", size=8))
+    (tmp_path / "elsewhere.png").write_bytes((tmp_path / "p" / "p3.png").read_bytes())
+    (tmp_path / "p" / "p4.png").unlink()
+    (tmp_path / "p" / "p4.png").symlink_to(tmp_path / "elsewhere.png")
+    load_data(Pictures(str(path), "kind", "bright", size=8))
 
 
 @pytest.mark.parametrize(
