@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.compare.align import Aligner, label
-from archdsl.ir.cost import row_params
 from archdsl.ir.outline import Leaf, leaves, outline
 from archdsl.ir.text import call
 
@@ -151,8 +150,7 @@ def _rewired(old: Sequence[int], new: Sequence[int], partner: dict[int, int], ba
 
 
 def _figures(outline: Outline, item: Item) -> tuple[int, int]:
-    rows = [v.row for v in outline.values[item.start : item.stop]]
-    return sum(map(row_params, rows)), sum(r.layer.macs for r in rows)
+    return outline.params(item.start, item.stop), outline.macs(item.start, item.stop)
 
 
 def _text(outline: Outline, item: Item) -> str:

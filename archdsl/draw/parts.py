@@ -215,13 +215,11 @@ class Drawer:
 
     def params(self, part: Part) -> int:
         if part.wrapper is not None:
-            return row_params(part.wrapper)
+            return part.times * row_params(part.wrapper)
         return self.outline.params(part.start, self.stop(part))
 
     def macs(self, part: Part) -> int:
-        if part.wrapper is not None:
-            return part.wrapper.layer.macs
-        return sum(v.row.layer.macs for v in self.outline.values[part.start : self.stop(part)])
+        return self.outline.macs(part.start, self.stop(part))
 
     def stop(self, part: Part) -> int:
         """Where the last copy of a part ends."""

@@ -93,7 +93,11 @@ class Filler:
                 left = rebuild(node, self.fill)
                 return left.items[0] if len(left.items) == 1 else left if left.items else None
             case _:
-                return rebuild(node, self.fill)
+                new = rebuild(node, self.fill)
+                emptied = isinstance(node, ast.Word) and node.stages and not new.stages
+                if emptied or (isinstance(node, ast.Tuple) and node.items and not new.items):
+                    raise fail("A222", "the empty choice leaves an empty list", node.span, "write something for it")
+                return new
 
     def operand(self, node: Any) -> Any:
         new = self.fill(node)

@@ -26,7 +26,7 @@ def library(
         SpecError: A107 not found, A108 outside the folder, A109 a circle, and whatever is wrong inside.
     """
     origin = Path(item.span.source.name)
-    folder = origin.parent if origin.suffix else Path()
+    folder = origin.parent if origin.suffix or origin.is_file() else Path()
     path = _resolved(folder, item)
     top = active[0].parent if active else folder.resolve()
     if not (path.is_relative_to(top) or path.is_relative_to(Path.cwd())):

@@ -52,10 +52,9 @@ class Dimension:
         """A value at random: a choice, or a number that is uniform on the scale."""
         if self.kind == "choices":
             return chance.randrange(len(self.texts))
-        if self.log:
-            value = math.exp(chance.uniform(math.log(self.low), math.log(self.high)))
-        else:
-            value = chance.uniform(self.low, self.high)
+        half = 0.5 if self.kind == "whole" else 0.0  # rounded, each end has as much of the scale as its neighbour
+        low, high = self.low - half, self.high + half
+        value = math.exp(chance.uniform(math.log(low), math.log(high))) if self.log else chance.uniform(low, high)
         return min(max(round(value) if self.kind == "whole" else value, self.low), self.high)
 
     @property

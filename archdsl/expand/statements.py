@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Diagnostic, Fix, Span, SpecError, fail, suggest
@@ -84,12 +85,20 @@ def _lets(
         try:
             if isinstance(item, ast.Include):
                 for let in include(item):
-                    _define(lets, let)
+                    if not _is_again(let, lets.get(let.name)):
+                        _define(lets, let)
             elif isinstance(item, ast.Let):
                 _define(lets, item)
         except SpecError as error:
             errors.append(error)
     return lets
+
+
+def _is_again(let: ast.Let, known: ast.Let | None) -> bool:
+    """Whether an included let is one that another include brought: two files may include the same third one."""
+    if known is None or known.span.start != let.span.start:
+        return False
+    return Path(known.span.source.name).resolve() == Path(let.span.source.name).resolve()
 
 
 def _define(lets: dict[str, ast.Let], let: ast.Let) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.ir.outline import Leaf, Part, stem
+from archdsl.registry import params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archdsl.ir.nodes import Op
     from archdsl.ir.outline import Item, Outline
 
 LONGEST = 12  # items of a run that is looked for
+RATES = ("p", "sigma")  # of dropout and its kin; they may change with depth
 MODULES = frozenset({"block", "stage"})
 
 
@@ -140,11 +143,10 @@ class _Folder:
         """The number of a stretch's words, arguments and inner wiring."""
         key: list[Any] = []
         for place in range(item.start, item.stop):
-            row, inputs = self.outline.values[place]
-            rate = "drop" in row.op.entry.traits
+            row, inputs, passes = self.outline.values[place]
             label = _label(row.path.rpartition(".")[2], row.op.name)
             wires = tuple(i - item.start if i >= item.start else None for i in inputs)
-            key.append((row.op.entry, None if rate else row.op.args, label, wires))
+            key.append((row.op.entry, _args(row.op), label, wires, passes))
         names = _names(item)
         return self.numbers.setdefault((tuple(key), names), len(self.numbers))
 
@@ -162,6 +164,12 @@ def _back(sources: Sequence[int], starts: Sequence[int], size: int) -> int | Non
     return 0 if step >= 0 else (-step - 1) // size + 1
 
 
+def _args(op: Op) -> tuple[Any, ...]:
+    """The arguments of a word but for networks, which are compared by themselves, and for the rate of a dropout."""
+    rates = RATES if "drop" in op.entry.traits else ()
+    return tuple(a for p, a in zip(params(op.entry), op.args, strict=True) if p.base != "node" and p.name not in rates)
+
+
 def _label(name: str, word: str) -> str:
     """What the author called a layer; its word says the same of all others."""
     return "" if stem(name) == stem(word) else name
@@ -171,5 +179,6 @@ def _names(item: Item) -> Any:
     if isinstance(item, Leaf):
         return ""
     name = stem(item.name)
+    wrapper = (item.wrapper.op.entry, _args(item.wrapper.op)) if item.wrapper is not None else None
     inner = tuple([_names(i) for i in item.items if isinstance(i, Part)])
-    return ("" if name in MODULES else name, inner)
+    return ("" if name in MODULES else name, wrapper, inner)

@@ -23,10 +23,13 @@ DIGITS = "0123456789"
 
 
 class Value(NamedTuple):
-    """A row whose inputs are places in the outline's list; -1 is the network's input."""
+    """A row whose inputs are places in the outline's list; -1 is the network's input. ``passes``: how often it runs, where the
+    network around it runs several times (``shared``, ``ode``).
+    """
 
     row: Row
     inputs: tuple[int, ...]
+    passes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ class Outline:
         """Trainable numbers of a stretch of values."""
         return sum(row_params(v.row) for v in self.values[start:stop])
 
+    def macs(self, start: int, stop: int) -> int:
+        """Multiply-accumulates of a stretch of values, in all their passes."""
+        return sum(v.passes * v.row.layer.macs for v in self.values[start:stop])
+
 
 @dataclass
 class _Growing:
@@ -117,8 +124,8 @@ def _readers(values: list[Value], end: int) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, found))
 
 
-def _collect(trace: Trace, arriving: int, values: list[Value], known: dict[str, _Growing]) -> int:
-    """Put the rows of a trace into the list and the tree; where the result stands is given back."""
+def _collect(trace: Trace, arriving: int, values: list[Value], known: dict[str, _Growing], passes: int = 1) -> int:
+    """Put the rows of a trace, which runs ``passes`` times, into the list and the tree; where the result stands is given back."""
     places: list[int] = []
 
     def place(index: int) -> int:
@@ -130,12 +137,12 @@ def _collect(trace: Trace, arriving: int, values: list[Value], known: dict[str, 
             _container(row.path, known).wrapper = row
             end = inputs[0]
             for body in row.bodies:
-                end = _collect(body, inputs[0], values, known)
+                end = _collect(body, inputs[0], values, known, passes * row.layer.run.passes)
             places.append(end)
             continue
         _container(row.path.rpartition(".")[0], known).items.append(Leaf(len(values), row.path))
         places.append(len(values))
-        values.append(Value(row, inputs))
+        values.append(Value(row, inputs, passes))
     return place(trace.output)
 
 

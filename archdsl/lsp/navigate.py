@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archdsl.lsp.names import Name
     from archdsl.syntax.parts import Unit
 
+_COMMENT = re.compile(r"#[^\n]*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -135,14 +136,40 @@ def refusal(version: Version, offset: int, new: str) -> str:
     if here.kind == "let" and not any(u.defines for u in uses(version, offset)):
         return f"`{here.name.text}` is defined in another file"
     if here.kind == "label":
-        taken = new in RESERVED_LABELS or new.startswith("_")
-        return f"`{new}` is reserved by torch" if taken else ""
+        if new in RESERVED_LABELS or new.startswith("_"):
+            return f"`{new}` is reserved by torch"
+        return _also_elsewhere(version, offset, here.name.text)
     if here.kind != "mark" and new in RESERVED:
         return f"`{new}` is a reserved name"
     if here.kind == "let" and find("net", new) is not None:
         return f"`{new}` is a word of the language"
     if here.kind == "let" and new != here.name.text and new in version.lets:
         return f"`{new}` is already a let"
+    return _captured(version, here, new) if new != here.name.text else ""
+
+
+def _also_elsewhere(version: Version, offset: int, label: str) -> str:
+    """Why a label keeps its name: it stands in a place that may refer to the part, such as `freeze(stem)` or "stem"."""
+    known = {use.start for use in uses(version, offset)}
+    bare = _COMMENT.sub(lambda m: " " * len(m[0]), version.text)
+    for found in re.finditer(rf"\b{re.escape(label)}\b", bare):
+        if found.start() not in known:
+            line = bare.count("\n", 0, found.start()) + 1
+            return f"`{label}` is also in line {line}, which may refer to this part; rename it by hand in all places"
+    return ""
+
+
+def _captured(version: Version, here: Target, new: str) -> str:
+    """Why a parameter or a value cannot get a name: another one has it where this one is used."""
+    let = _let(version, here)
+    for unit, names in version.names:
+        for name in names:
+            if name.text != new:
+                continue
+            if here.kind == "mark" and name.kind == "mark":
+                return f"`@{new}` is already a value"
+            if let is not None and name.kind != "argument" and (unit.items and unit.items[0] is let):
+                return f"`{new}` is already used in `{let.name}`"
     return ""
 
 

@@ -77,24 +77,42 @@ class Search:
     def replay(self) -> None:
         """Take what the store has, and begin nothing: the order stands where it would continue."""
         self._look()
+        while self._failed_before():
+            self._look()
 
     def more(self, idle: int) -> Sequence[RunRequest]:
-        """Requests for so many idle workers."""
+        """Requests for so many idle workers. What failed before is tried again where there is time for it."""
         self._look()
         given: list[RunRequest] = []
         while len(given) < idle and self._ready:
             job = self._ready[0]
-            if self._late(job):
+            if not self._late(job):
+                self._ready.popleft()
+                given.append(self._request(job))
+            elif self._failed_before():
+                self._look()
+            else:
                 self.stopped = True
                 break
-            self._ready.popleft()
-            given.append(self._request(job))
         return given
+
+    def _failed_before(self) -> bool:
+        """Whether jobs that could begin failed by a fault of their own in an earlier sitting; they are known as they were."""
+        failed = {
+            job.number: why for job in self._ready if (why := self.scores.failure(self._candidate(job))) is not None
+        }
+        self.failed |= failed
+        self.known |= dict.fromkeys(failed, Score(None))
+        self._ready = deque(job for job in self._ready if job.number not in failed)
+        return bool(failed)
+
+    def _candidate(self, job: Job) -> Candidate:
+        return self.candidates.every[job.candidate]
 
     def _look(self) -> None:
         """Take the jobs that can begin; those whose results are there are known at once."""
         for job in self.order.ready(self._score):
-            score = self.scores.score(self.candidates.every[job.candidate], job.rung)
+            score = self.scores.score(self._candidate(job), job.rung)
             if score is not None:
                 self.known[job.number] = score
                 self.reused += 1
@@ -120,7 +138,7 @@ class Search:
         job = self.begun[result.key]
         seconds = self.clock() - self._since.pop(result.key, self.clock())
         self.occupied += seconds
-        score = self.scores.score(self.candidates.every[job.candidate], job.rung)
+        score = self.scores.score(self._candidate(job), job.rung)
         if score is None and (result.cause in INFRASTRUCTURE or result.status in ENDED_BY_OTHERS):
             raise _unable(self.label(job), result)
         if score is None:

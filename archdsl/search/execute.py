@@ -18,13 +18,14 @@ from archdsl.search.plan import search_of
 from archdsl.search.results import SearchResults, results_of
 from archdsl.search.winners import chosen, study_of
 from archdsl.study.amounts import MAX_SEEDS, Budget
+from archdsl.study.execute.cores import gpus
 from archdsl.study.execute.execution import Execution, ExecutionOptions
 from archdsl.study.execute.execution import results_of as compared
 from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.runner import Engine, StudyRunner
 from archdsl.study.execute.runner import Listener as StudyListener
 from archdsl.study.execute.worker_budget import worker_budget
-from archdsl.study.plan.estimate import OVERHEAD, RATE
+from archdsl.study.plan.estimate import OVERHEAD, RATE, measured_rate
 from archdsl.study.plan.plan import planned
 from archdsl.study.results.results import Results
 
@@ -88,14 +89,26 @@ class SearchExecution:
         seconds = self.how.budget.seconds
         if seconds is None or self.record.seconds:
             return
+        rate = self._rate()
         self.search.replay()
-        base = self.search.candidates.every[0]
-        one = OVERHEAD + self.candidates.work(0, base.experiment.train.epochs) / RATE
+        epochs = self.search.order.reached(0, 0)
+        one = OVERHEAD + self.candidates.work(0, epochs) / rate if rate is not None else 0.0
         if one > (1 - FOLLOW_UP) * seconds:
+            whose = (
+                "one run" if len(self.options.rungs) == 1 else f"the first rung of one run ({many(epochs, 'epoch')})"
+            )
             raise ArchError(
-                f"the budget of {seconds:g} s is smaller than one run, which takes about {one:,.0f} s",
+                f"the budget of {seconds:g} s is smaller than {whose}, which takes about {one:,.0f} s; "
+                f"{100 * (1 - FOLLOW_UP):.0f} % of the budget are for searching",
                 help="give it more time, fewer epochs (--set train.epochs=2) or --rungs",
             )
+
+    def _rate(self) -> float | None:
+        """The work a second that one run can be expected to do; None where nothing is known, as on a GPU without a run."""
+        kind = self.how.device.partition(":")[0]
+        if kind == "auto":
+            kind = "cuda" if gpus() else "cpu"
+        return measured_rate(self.how.runs, kind) or (RATE if kind == "cpu" else None)
 
     def run(self, listen: Listener = lambda event, search: None) -> None:
         """Train candidates until the budget of the search is spent.

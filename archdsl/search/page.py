@@ -95,7 +95,11 @@ def text_of(results: SearchResults, candidate: Candidate) -> str:
 
 
 def difference(results: SearchResults, candidate: Candidate) -> str:
-    """What makes a candidate another text than the base, as lines with ``-`` and ``+``; "" where nothing does."""
+    """What makes a candidate another text than the base, as lines with ``-`` and ``+``; "" where nothing does, or without a
+    base: that of a space may not be valid.
+    """
+    if not results.search.candidates.has_base:
+        return ""
     arms, base = results.search.candidates.arms, results.search.candidates.base
     before, after = arms.spec(base).canonical, arms.spec(candidate.point).canonical
     lines = unified_diff(before.splitlines(), after.splitlines(), "base", name_of(candidate), n=1, lineterm="")

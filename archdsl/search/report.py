@@ -168,22 +168,25 @@ def notes(results: SearchResults) -> Iterator[str]:
 
 def change(results: SearchResults) -> Iterator[str]:
     """Which arm won on fresh seeds, and what makes it another one than the base, hole by hole."""
-    best = winner(results)
+    best, has_base = winner(results), results.search.candidates.has_base
     if results.judged is None:
-        yield (
-            "no candidate beside the base has a result"
-            if results.search.candidates.has_base
-            else "no candidate has a result"
-        )
+        if has_base:
+            yield "no candidate beside the base has a result"
+        else:
+            yield f"{name_of(best)} alone has a result" if best is not None else "no candidate has a result"
         return
     open_ = [a.name for a in results.judged.arms if a.verdict is None or a.verdict.decision == "open"][1:]
+    stay = "stay" if len(open_) > 1 else "stays"
+    more = f"; {quoted(open_, len(open_))} {stay} open" if open_ else ""
     if best is None:
-        stay = "stay" if len(open_) > 1 else "stays"
-        more = f"; {quoted(open_, len(open_))} {stay} open" if open_ else ""
         yield f"no arm is better than the base on fresh seeds{more}"
         return
+    reference = results.judged.reference.name
+    if not has_base and name_of(best) == reference:
+        yield f"no arm is better on fresh seeds than {reference}, the best of the search{more}"
+        return
     yield f"the best on fresh seeds, by {metric_of(results.options.objective).label}, is {name_of(best)}"
-    if not results.search.candidates.has_base:
+    if not has_base:
         return
     before, after = results.search.candidates.every[0].shown, best.shown
     found = [

@@ -71,7 +71,9 @@ def results_of(
         if job.rung == last and (not steps or score.values[0] < objective.cost(steps[-1].value)):
             steps.append(Step(epochs, job.candidate, objective.value(score.values[0])))
     top = order.halving.found[order.halving.highest]
-    best = set(front({n: (v[0], float(search.candidates.every[n].totals["params"])) for n, v in top.items()}))
+    one = len(search.scores.objectives) == 1  # its front is that of score and size
+    totals = {n: search.candidates.every[n].totals for n in top}
+    best = set(front({n: (v[0], float(totals[n]["params"])) if one else v for n, v in top.items()}))
     rows = [
         Row(search.candidates.every[n], rung, order.reached(n, rung), objective.value(cost), n in best)
         for n, (rung, cost) in reached.items()
@@ -92,12 +94,14 @@ def results_of(
 
 def winner(results: SearchResults) -> Candidate | None:
     """The winner with the best objective on fresh seeds; None where the base is as good, or where nothing is better by a
-    verdict. Selected by validation images, so that its verdict by test images stays unbiased.
+    verdict. Selected by validation images, so that its verdict by test images stays unbiased. Without a base the best of the
+    search is the reference, and wins where nothing is better.
     """
     if results.judged is None:
         return results.winners[0] if results.winners else None
     objective, name = results.search.scores.objectives[0], results.options.objective
-    better = {arm.name for arm in results.judged.arms if arm.verdict is not None and arm.verdict.decision == "better"}
+    better = set() if results.search.candidates.has_base else {results.judged.reference.name}
+    better |= {arm.name for arm in results.judged.arms if arm.verdict is not None and arm.verdict.decision == "better"}
     means = {arm.name: fmean(found.values()) for arm in results.judged.arms if (found := arm.more.get(name))}
     kept = [c for c in results.winners if name_of(c) in means and name_of(c) in better]
     return min(kept, key=lambda c: (objective.cost(means[name_of(c)]), c.number), default=None)

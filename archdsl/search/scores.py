@@ -17,6 +17,7 @@ from archdsl.search.order import Score
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.results.run_figures import RunFigures
 
+FAILED = ("failed", "oom", "timeout")  # what a run leaves that ended by a fault of its own
 LOGGED = ("valid_accuracy", "valid_loss")  # validation figures that a run logs after every epoch
 
 
@@ -128,6 +129,17 @@ class Scores:
             if math.isfinite(value)
             else None
         )
+
+    def failure(self, candidate: Candidate) -> str | None:
+        """Why the run of a candidate failed by a fault of its own, such as too little memory; None where it did not.
+
+        Raises:
+            StoreError: the run is damaged.
+        """
+        run = find_run(self.runs, candidate.experiment)
+        outcome = run.result or {} if run is not None else {}
+        status = str(outcome.get("status", ""))
+        return str(outcome.get("message") or status) if status in FAILED else None
 
     def _final(self, run: Run, candidate: Candidate) -> float | None:
         return metric_of(self.objectives[0].name).of(RunFigures(run.result or {}, candidate.totals, run.folder))

@@ -75,6 +75,19 @@ def test_a_nan_comes_through_the_gates_and_an_infinity_is_cut_off(bad: float) ->
 
 @needs
 @torch.no_grad()
+def test_a_block_that_was_made_in_double_precision() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        block = _block(8, 32, 8, 1, (nn.ReLU6(), nn.ReLU6(), None)).float()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    x = 20 * random_images(2, 8, 6, 6)  # beyond 6
+    torch.testing.assert_close(block(x), block._by_torch(x, None), rtol=1e-5, atol=1e-4)
+    assert block._held is not None
+
+
+@needs
+@torch.no_grad()
 def test_what_the_kernel_does_not_take_is_done_by_torch() -> None:
     block = _block(8, 32, 8, 1, GATES[0])
     x = random_images(2, 8, 6, 6)

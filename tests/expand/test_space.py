@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import tracemalloc
 from itertools import product
+from math import log
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,6 +131,22 @@ def test_named_places_vary_by_number_where_one_is_a_list() -> None:
     found = space("f({n: 1..3}) g({n: 4 | 5 | 6})")
     assert [d.kind for d in found.dimensions] == ["choices"]
     assert written(found.file({"n": 2})) == "f(3) g(6)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        ("{1..4 uniform}", [1 / 4] * 4),
+        ("{1..3 log}", [log(b / a) / log(7) for a, b in ((0.5, 1.5), (1.5, 2.5), (2.5, 3.5))]),
+    ],
+)
+def test_whole_numbers_are_drawn_by_their_part_of_the_scale(text: str, shares: list[float]) -> None:
+    (one,) = space(f"f({text})").dimensions
+    chance, many = Random(0), 4000
+    drawn = [one.draw(chance) for _ in range(many)]
+    for value, share in enumerate(shares, start=1):
+        assert drawn.count(value) / many == pytest.approx(share, abs=4 * (share * (1 - share) / many) ** 0.5)
+    assert set(drawn) == set(range(1, len(shares) + 1))
 
 
 @given(st.floats(1.2345e-4, 9.8765e-2), st.sampled_from(("log", "uniform")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archdsl import load
+from archdsl.ir.cost import cost
 from archdsl.ir.fold import Fold, fold
 from archdsl.ir.outline import Leaf, Outline, Part, leaves, outline
 
@@ -61,10 +62,32 @@ def test_a_network_in_an_argument_is_a_module() -> None:
         ),  # others are read
         ("conv(8) a: conv(8) conv(8) gap linear(10)", []),  # a label is not a repetition
         ("conv(8) (conv(8) drop(0.1)) (conv(8) drop(0.2)) gap linear(10)", [Fold(1, 2, 2)]),  # rates may differ
+        ("conv(8) relu (conv(8) drop(0.1, late)) (conv(8) drop(0.2)) gap linear(10)", []),  # phases may not
+        ("conv(8) relu (conv(8) dropblock(0.1, 3)) (conv(8) dropblock(0.1, 5)) gap linear(10)", []),
+        ("conv(8) shared(conv(8), 2) shared(conv(8), 2) gap linear(10)", [Fold(1, 1, 2)]),
+        ("conv(8) relu shared(conv(8) tanh, 2) shared(conv(8) tanh, 2) gap linear(10)", [Fold(2, 2, 2)]),
+        ("conv(8) relu shared(conv(8) tanh, 2) shared(conv(8) tanh, 5) gap linear(10)", []),  # other passes
+        ("conv(8) relu ode(conv(8) tanh) ode(conv(8) tanh, solver=rk4, steps=2) gap linear(10)", []),
     ],
 )
 def test_what_is_folded(net: str, folds: list[Fold]) -> None:
     assert list(fold(outlined(net)).folds) == folds
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        "conv(8) shared(conv(8) relu, 3) gap linear(10)",
+        "conv(8) (conv(8) relu shared(conv(8) relu shared(conv(8, 1), 2), 3))*2 gap linear(10)",
+        "conv(8) ode(conv(8) tanh conv(8)) gap linear(10)",
+        "conv(8) relu dropconnect(conv(8), 0.3) gap linear(10)",
+    ],
+)
+def test_the_figures_of_a_part_are_those_of_all_its_passes(net: str) -> None:
+    trace = load(net, input=(3, 16, 16), classes=10).trace
+    one, total = outline(trace), cost(trace)
+    assert one.macs(0, len(one.values)) == total.macs
+    assert one.params(0, len(one.values)) == total.params
 
 
 def test_cells_that_read_the_two_before_them() -> None:

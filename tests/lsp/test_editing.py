@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lsprotocol import types as t
 
 from tests.lsp.editor import Editor
@@ -43,6 +44,29 @@ def test_renaming_what_a_stage_gives(editor: Editor) -> None:
     assert rename(editor, uri, "s=1) =", 0, "t") == "let f(c, t=1) = conv(c, s=t)\nnet f[8x2(t=1), 16](t=2)"
     uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
     assert rename(editor, uri, "f[8", 0, "g") == "let g(c, s=1) = conv(c, s=s)\nnet g[8x2(s=1), 16](s=2)"
+
+
+@pytest.mark.parametrize(
+    ("text", "piece", "new", "said"),
+    [
+        ("net stem: conv(8) again(stem) gap linear(10)", "stem:", "root", "`stem` is also in line 1"),
+        ("net stem: conv(8) gap linear(10)\ntrain adam freeze(stem)", "stem:", "root", "`stem` is also in line 2"),
+        ("let w = 8\nlet f(c) = conv(c) conv(w)\nnet f(16)", "c)", "w", "`w` is already used in `f`"),
+        ("let f(c, s=1) = conv(c, s=s)\nnet f(16, s=2)", "s=2", "c", "`c` is already used in `f`"),
+        ("net conv(8) as x conv(8) as y cat(@x | @y)", "x conv", "y", "`@y` is already a value"),
+    ],
+)
+def test_a_name_that_would_change_the_net_is_refused(
+    editor: Editor, text: str, piece: str, new: str, said: str
+) -> None:
+    uri = editor.open(text)
+    assert rename(editor, uri, piece, 0, new) == ""
+    assert said in editor.messages[-1]
+
+
+def test_a_label_in_a_comment_is_no_obstacle(editor: Editor) -> None:
+    uri = editor.open("net stem: conv(8) gap linear(10)  # the stem")
+    assert rename(editor, uri, "stem:", 0, "root") == "net root: conv(8) gap linear(10)  # the stem"
 
 
 def test_definitions_references_and_highlights(editor: Editor) -> None:

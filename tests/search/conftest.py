@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from archdsl.search.carry_out import Search
+from archdsl.search.plan import Asked, planned, search_of
 from archdsl.study.execute.cell import train_cell
 from archdsl.study.execute.messages import More, RunOptions, RunRequest, RunResult
 
+MANY = 9  # candidates
 SPACE = """\
 net conv({width: 2 | 3 | 4}, s=4) {norm: bn | } relu gap linear(10)
 data fashion-mini subset(80) valid(25%)
@@ -47,3 +50,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
+
+
+def search(place: Path, runs: str = "runs", parallel: int = 4, **asked: object) -> Search:
+    """A search of the space, before its first job."""
+    given = Asked(**{"space": str(place / "space.arch"), "rungs": "1,2,4", **asked})  # type: ignore[arg-type]
+    options, candidates = planned(given, "space", place / runs)
+    return search_of(replace(options, parallel=parallel), candidates, place / runs, MANY)
+
+
+def engine(place: Path, runs: str = "runs", **how: object) -> Here:
+    return Here(RunOptions(str(place / runs), device="cpu", precision="fp32"), **how)  # type: ignore[arg-type]
+
+
+def facts(found: Search) -> object:
+    """All that a search decided and found."""
+    return found.order.jobs, found.order.learnt, [c.label for c in found.candidates.every]

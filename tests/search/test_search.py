@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,32 +13,12 @@ from archdsl.emit.build import build
 from archdsl.errors import ArchError, SpecError
 from archdsl.evaluate.proxies import scores
 from archdsl.runs.run import find_run, read_events
-from archdsl.search.carry_out import Search
 from archdsl.search.page import CAPTIONS, html
-from archdsl.search.plan import Asked, planned, search_of
+from archdsl.search.plan import Asked, planned
 from archdsl.search.results import results_of
-from archdsl.study.execute.messages import RunOptions
 from archdsl.train.fit import fit
 from tests.conftest import Cli, command_line
-from tests.search.conftest import SPACE, Here
-
-MANY = 9
-
-
-def search(place: Path, runs: str = "runs", parallel: int = 4, **asked: object) -> Search:
-    """A search of the space, before its first job."""
-    given = Asked(**{"space": str(place / "space.arch"), "rungs": "1,2,4", **asked})  # type: ignore[arg-type]
-    options, candidates = planned(given, "space", place / runs)
-    return search_of(replace(options, parallel=parallel), candidates, place / runs, MANY)
-
-
-def engine(place: Path, runs: str = "runs", **how: object) -> Here:
-    return Here(RunOptions(str(place / runs), device="cpu", precision="fp32"), **how)  # type: ignore[arg-type]
-
-
-def facts(found: Search) -> object:
-    """All that a search decided and found."""
-    return found.order.jobs, found.order.learnt, [c.label for c in found.candidates.every]
+from tests.search.conftest import MANY, SPACE, engine, facts, search
 
 
 def test_a_search_is_the_same_on_any_workers_and_when_it_is_interrupted(place: Path) -> None:

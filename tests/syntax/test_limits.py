@@ -172,6 +172,28 @@ def test_includes_stay_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             load(name)
 
 
+def test_includes_are_beside_a_spec_without_a_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "net").write_text(f'{HEAD}include "lib.arch"\nnet f gap linear(10)')
+    (tmp_path / "below" / "lib.arch").write_text("let f = conv(8)")
+    (tmp_path / "lib.arch").write_text("let f = conv(16)")
+    assert load("below/net").cost.params == 3 * 8 * 9 + 8 + 8 * 10 + 10
+
+
+def test_two_includes_may_include_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "base.arch").write_text("let f = conv(8)\nlet g = conv(4)")
+    (tmp_path / "one.arch").write_text('include "base.arch"\nlet a = f relu')
+    (tmp_path / "below" / "two.arch").write_text('include "../base.arch"\nlet b = g relu')
+    text = HEAD + 'include "one.arch"\ninclude "below/two.arch"\nnet a b gap linear(10)'
+    assert load(text).trace.rows[0].layer.out[0] == 8
+    (tmp_path / "below" / "two.arch").write_text("let f = conv(8)\nlet b = f relu")
+    with pytest.raises(SpecError, match="A212"):  # another one of the same name
+        load(text)
+
+
 def test_limits_can_be_raised(cli: object) -> None:
     text = "(relu)*1001"
     assert cli("params", text, "--format", "json").returncode == 2  # type: ignore[operator]

@@ -36,7 +36,7 @@ class AnsweringSeparable(nn.Module):
         self.widen, self.middle, self.narrow = widen, middle, narrow
         self.first, self.second, self.last = gates
         self.stride, self.outs = int(middle.stride[0]), narrow.out_channels
-        self.tops = torch.tensor([top_of(gate) for gate in gates])
+        self.tops = torch.tensor([top_of(gate) for gate in gates], dtype=torch.float32)
         self._held: tuple[Tensor, ...] | None = None
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:

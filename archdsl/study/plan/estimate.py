@@ -55,6 +55,12 @@ def time_left(
     return Estimate(max(work / max(jobs, 1), longest), basis)
 
 
+def measured_rate(store: Path, device: str) -> float | None:
+    """The work a second of finished runs in ``store`` that this machine made on this kind of device; None where there is none."""
+    rates, _ = _of_store(store, device)
+    return statistics.median(rates) if rates else None
+
+
 def _own(every: Sequence[Cell], found: Mapping[str, Found]) -> tuple[list[float], str]:
     """The work a second of the finished runs of the study."""
     ended = {

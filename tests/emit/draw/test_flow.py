@@ -40,6 +40,12 @@ def test_three_branches() -> None:
     ]
 
 
+def test_the_figures_of_a_frame_are_of_all_copies_and_passes() -> None:
+    """Two copies of a network that runs three times: 584 parameters each, and 147,456 MACs a pass."""
+    assert "1.17 k  884.7 k" in drawn("conv(8) (shared(conv(8) relu, 3))*2 gap linear(10)")
+    assert "1.17 k  884.7 k" in drawn("conv(8) (shared(conv(8), 3) relu)*2 gap linear(10)")
+
+
 def test_a_line_that_passes_is_not_one_that_ends() -> None:
     net = "conv(8) as a conv(8,5) as b conv(8,1) as c add(id | @a) add(id | @b) add(id | @c) gap linear(10)"
     rails = [line[:8].rstrip() for line in drawn(net).splitlines()]
