@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import stdev
+
 import pytest
 
 from archdsl.study.plan.arms import arms_of
@@ -73,6 +75,33 @@ def test_of_a_fixed_design_it_is_the_number_for_a_power_of_80_percent() -> None:
     evidence = known["arm"].evidence
     effect = evidence.delta / (evidence.sd or 0.0)
     assert power(n - 1, effect) < 0.8 <= power(n, effect)
+
+
+@pytest.mark.parametrize(("effect", "n"), [(0.05, 3142), (0.01, None)])
+def test_of_a_small_effect_in_a_fixed_design_it_is_the_number_itself_or_nothing(effect: float, n: int | None) -> None:
+    """By hand (1.96 + 0.8416)² / effect² pairs: 3,140, and 78,489, which is beyond what a projection says."""
+    noise = [-1.0, 1.0] * 10
+    sd = stdev(noise)
+    known = fixed_verdicts({"arm": [effect * sd + one for one in noise]}, alpha=ALPHA)
+    found = seeds_to_decide(known, DecisionOptions(), 1).get("arm")
+    assert found == (None if n is None else pytest.approx(n, abs=2))
+    if found is not None:
+        assert power(found - 1, effect) < 0.8 <= power(found, effect)
+
+
+@pytest.mark.parametrize(("value", "more"), [(0.501, True), (0.5001, False)])
+def test_a_claim_of_a_small_effect_likewise(value: float, more: bool) -> None:
+    text = "base: 'net conv(4) {norm: bn | } gap linear(10)'\ndata: fashion-mini\nseeds: 6\n"
+    study = study_of(text + "claims: [-norm better than base]\n")
+    arms = arms_of(study)
+    every = cells(arms, study.seeds)
+    values = {0: [0.5] * 6, 1: [value + 0.02 * (-1) ** n for n in range(6)]}
+    found = {c.key: Found("finished", {"test_accuracy": values[c.arm][c.seed]}, {}, None, "") for c in every}
+    pairs = claimed_pairs(study, arms)
+    seen = results("t", "test_accuracy", arms, study.seeds, every, found, options=DecisionOptions(), claims=pairs)
+    (claim,) = seen.claims
+    assert (claim.more is not None) is more
+    assert claim.more is None or claim.more > 1000
 
 
 @pytest.mark.parametrize(("design", "chance"), [("seeds: 6", " with a power of 80 %"), ("max_seeds: 6", "")])
