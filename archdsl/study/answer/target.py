@@ -212,6 +212,15 @@ def _runs(
                 f"column `{columns.metric}` has a percent sign in row {percent[True]} and none in row {percent[False]}",
                 help="write all values in one form",
             )
+        if per_cent and not target.percent:
+            form = f"{target.metric} {target.sign}"
+            more = (
+                f", or '{form} {100 * target.value:g}%' where it is a fraction of 1" if abs(target.value) <= 1 else ""
+            )
+            raise ArchError(
+                f"the target is {target}, without a percent sign, and row {number} has {100 * value:g}%",
+                help=f"'{form} {target.value:g}%'{more}",
+            )
         if target.percent and not per_cent and abs(value) > 1.5:
             raise ArchError(
                 f"the target is {target}, which means {target.value:g}, and row {number} has {value:g}",
