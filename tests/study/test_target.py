@@ -126,6 +126,14 @@ def test_a_target_in_percent_of_a_metric_in_percent_is_refused() -> None:
         reached(table(curve("a", 0, [93.0])), COLUMNS, parse_target("acc >= 94%"), None)
 
 
+def test_costs_are_known_up_to_the_steps_at_which_the_metric_was_logged() -> None:
+    """Not up to those of rows in between, which an export has for other metrics."""
+    logged = [row for arm in "ab" for seed in range(2) for row in curve(arm, seed, [0.1, 0.95])]
+    between = [row | {"step": row["step"] - n, "acc": ""} for row in logged for n in (1, 2)]
+    assert reached(of_records("rows", logged), COLUMNS, parse_target("acc >= 0.9"), None).grid == 10
+    assert reached(of_records("rows", [*logged, *between]), COLUMNS, parse_target("acc >= 0.9"), None).grid == 10
+
+
 @pytest.mark.parametrize("text", ["acc >= 94", "acc >= 0.94"])
 def test_a_bare_target_of_a_metric_with_percent_signs_is_refused(text: str) -> None:
     """The cells are fractions: `err <= 5` would be reached by every run at its first row, and `acc >= 94` by none."""

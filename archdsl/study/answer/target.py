@@ -201,10 +201,10 @@ def _runs(
             continue  # a run that a tool has without a step of this metric
         spent, _ = number_cell(row[2], number, at)
         run.last = max(run.last, spent)
-        costs.add(spent)
         if row[1] is None or is_missing(str(row[1]).strip()) or is_infinite(str(row[1]).strip()):
             empty.append(number)  # a step at which the metric was not logged, or a run that diverged
             continue
+        costs.add(spent)
         value, per_cent = number_cell(row[1], number, columns.metric)
         percent.setdefault(per_cent, number)
         if len(percent) == 2:
