@@ -215,7 +215,8 @@ def _columns(results: Results) -> Iterator[str]:
     )
     yield (
         f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
-        "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen."
+        f"difference that so many seeds show with a power of 0.8 in a single t test at {100 * results.options.alpha:g} %, given "
+        "the spread seen."
     )
 
 
