@@ -16,6 +16,7 @@ from archdsl.study.plan.tune import FIRST_SEED
 from archdsl.study.plan.tuning import TuningPlan
 from archdsl.study.report.tuning_table import every, table
 from archdsl.study.results.results import results
+from archdsl.study.results.scale import scale_of
 from archdsl.study.results.tuning import Tuning, tuning_of
 from archdsl.study.stats.tuning_curve import band, envelopes, expected_best, joint
 
@@ -140,6 +141,16 @@ def test_a_value_that_is_tuned_may_be_called_like_a_column(name: str) -> None:
     assert ids[:4] == ["arm", "run", f"tuned {name}", "train.wd"]
     assert ids[4:] == ["status", "score", "selected", "expected", "low", "high"]
     assert table(found).columns
+
+
+def test_without_a_score_and_without_chance_there_is_no_curve(
+    plan: TuningPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A diverged loss of unknown chance is not 0, which would be the best one."""
+    monkeypatch.setattr("archdsl.study.results.tuning.scale_of", lambda *of: replace(scale_of(*of), chance=None))
+    outcome = selected(plan, lambda arm, n: "diverged")
+    assert outcome.picks == (0, 0)
+    assert not any(arm.curve for arm in outcome.arms)
 
 
 def test_the_joint_level_is_that_of_simulated_draws() -> None:
