@@ -228,7 +228,8 @@ def setting_findings(spec: Spec, sources: bool = True) -> tuple[Diagnostic, ...]
     from archdsl.settings.evaluation import evaluation_findings
 
     found = setting_diagnostics(spec.graph.data, spec.graph.train, spec.trace, spec.classes, _images)
-    return (*found, *evaluation_findings(spec.graph.evaluate, spec.trace), *(_sources(spec) if sources else ()))
+    asked = evaluation_findings(spec.graph.evaluate, spec.trace, spec.task)
+    return (*found, *asked, *(_sources(spec) if sources else ()))
 
 
 def _images(data: DataSettings, train: TrainSettings) -> int | None:

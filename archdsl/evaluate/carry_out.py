@@ -104,8 +104,15 @@ def figures(
     whether each test image was classified correctly, (images,) bool; None where images have no class as a whole.
 
     Raises:
-        ArchError, EnvError: as ``evaluate``.
+        ArchError: corruptions, or passes with dropout, of another output than one of classes; else as ``evaluate``.
+        EnvError: as ``evaluate``.
     """
+    if not net.task.counted and (asked.of(Shift) or asked.passes is not None):
+        what = "has several heads" if isinstance(net.task, Several) else "predicts numbers"
+        raise ArchError(
+            f"corruptions and passes with dropout are of one output of classes, and the net {what}",
+            help="evaluate it without them",
+        )
     parts: list[PartName] = ["test", *(["valid"] if data.valid is not None else [])]  # type: ignore[list-item]
     found: dict[str, float] = {}
     right: list[Tensor] = []
@@ -113,7 +120,7 @@ def figures(
     for name in parts:
         part = part_of(data, seed, name, root, net)
         if isinstance(net.task, Several):
-            found |= _of_heads(net, net.task, part, asked, batch)
+            found |= _of_heads(net, net.task, part, batch)
             continue
         scores = Scores(name, net.device, net.task)
         if not net.task.counted:
@@ -144,17 +151,8 @@ def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int) -> dict[st
     return {**scores.read(), f"{part.name}_loss": squares / max(rows, 1)}
 
 
-def _of_heads(net: Trained, task: Several, part: Part, asked: EvaluationSettings, batch: int) -> dict[str, float]:
-    """The figures of a net with several heads.
-
-    Raises:
-        ArchError: corruptions or passes with dropout, which are of one output of classes.
-    """
-    if asked.of(Shift) or asked.passes is not None:
-        raise ArchError(
-            "corruptions and passes with dropout are of one output of classes, and the net has several heads",
-            help="evaluate it without them",
-        )
+def _of_heads(net: Trained, task: Several, part: Part, batch: int) -> dict[str, float]:
+    """The figures of a net with several heads."""
     scores, total, rows = HeadScores(part.name, net.device, task), 0.0, 0
     for output, targets in numbers(net, part, batch):
         scores.add(output, targets)

@@ -25,7 +25,7 @@ from archdsl.runs.weightless import no_weights
 from archdsl.settings.experiment import DataSettings
 from archdsl.train.tta import recorded, viewed
 from archdsl.words.data.tables import Table
-from archdsl.words.tasks import CLASSIFICATION, Regression, Task
+from archdsl.words.tasks import CLASSIFICATION, IGNORED, Regression, Task
 
 if TYPE_CHECKING:
     from archdsl.data.batches import Feed
@@ -80,13 +80,15 @@ class Part:
         return len(self.images)
 
     def blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (n, C, H, W) uint8, or vectors (n, D) float32, and labels (n,) int64 on the host, in order."""
+        """Images (n, C, H, W) uint8, or vectors (n, D) float32, and labels (n,) int64 on the host, in order; those of places
+        are (n, *places), ``IGNORED`` where one counts nowhere.
+        """
         if self.labels is None:
             yield from self._stored(size)
             return
         known = torch.tensor(self.labels)
         for images, labels in self._stored(size):
-            yield images, known[labels]
+            yield images, torch.where(labels == IGNORED, IGNORED, known[labels])
 
     def _stored(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         held = self.images

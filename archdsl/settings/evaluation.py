@@ -16,6 +16,7 @@ from archdsl.ir.fans import heads_of
 from archdsl.registry import params
 from archdsl.registry.shapes import dims
 from archdsl.words.evaluation.base import Change, Evaluation, Passes, Rewiring, Shift
+from archdsl.words.tasks import CLASSIFICATION, Task
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
@@ -100,8 +101,8 @@ def _plain(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value).lower().removesuffix(".0")
 
 
-def evaluation_findings(words: Iterable[Setting], trace: Trace) -> Iterator[Diagnostic]:
-    """What an evaluation would be refused for, as far as it is known without torch."""
+def evaluation_findings(words: Iterable[Setting], trace: Trace, task: Task = CLASSIFICATION) -> Iterator[Diagnostic]:
+    """What an evaluation of a network for this task would be refused for, as far as it is known without torch."""
     words = tuple(words)
     try:
         fold_evaluation(words)
@@ -110,22 +111,22 @@ def evaluation_findings(words: Iterable[Setting], trace: Trace) -> Iterator[Diag
         return
     for word in words:
         try:
-            trace = _fitting(word.value, trace)
+            trace = _fitting(word.value, trace, task)
         except ArchError as error:
             yield Diagnostic("A224", error.message, word.span, error.help)
 
 
-def check_evaluation(found: EvaluationSettings, trace: Trace) -> None:
-    """Refuse an evaluation that does not fit a network.
+def check_evaluation(found: EvaluationSettings, trace: Trace, task: Task = CLASSIFICATION) -> None:
+    """Refuse an evaluation that does not fit a network or its task.
 
     Raises:
         ArchError: a word cannot be carried out.
     """
     for word in found.words:
-        trace = _fitting(word, trace)
+        trace = _fitting(word, trace, task)
 
 
-def _fitting(word: Evaluation, trace: Trace) -> Trace:
+def _fitting(word: Evaluation, trace: Trace, task: Task) -> Trace:
     """The network that the word leaves.
 
     Raises:
@@ -139,6 +140,11 @@ def _fitting(word: Evaluation, trace: Trace) -> Trace:
     if isinstance(word, Shift | Passes) and heads_of(trace):
         raise ArchError(
             f"`{word.word}` is for one output of classes, and the network has several heads", help="leave it out"
+        )
+    if isinstance(word, Shift | Passes) and not task.counted:
+        raise ArchError(
+            f"`{word.word}` is for an output of classes, and the task of the network is {task.name}",
+            help="leave it out",
         )
     if word.draws and not any(_draws(row) for row in trace.flat()):
         raise ArchError(

@@ -78,7 +78,7 @@ def test_a_dry_run_runs_nothing(place: Path, here: Cli) -> None:
     assert not (place / "runs").exists()
     shown = here("ablate", "tiny.arch", "--seeds", "5", "--dry-run", cwd=place).stdout
     assert "10 of 10 runs are missing; about" in shown
-    assert "can detect (power 0.8): 1.68 standard deviations" in shown
+    assert "can detect (power 0.8, a single paired t test at 5 %): 1.68 standard deviations" in shown
 
 
 def test_a_report_of_a_study_half_done(place: Path, here: Cli, whole: Whole) -> None:
@@ -227,7 +227,7 @@ def test_a_row_for_each_run_and_the_seeds_that_a_difference_takes(place: Path, h
     assert (place / rows[0]["run"] / "result.json").is_file()
     assert rows[0]["test_accuracy"] == json.loads((place / rows[0]["run"] / "result.json").read_text())["test_accuracy"]
     shown = here("report", "tiny.arch", "--seeds", "2", "--detect", "1%", cwd=place).stdout
-    assert "to detect 1.00 points (power 0.8, paired t) it takes" in shown
+    assert "to detect 1.00 points (power 0.8, a single paired t test at 5 %) it takes" in shown
     before = here("ablate", "tiny.arch", "--runs", "none", "--dry-run", "--detect", "1 point", cwd=place).stdout
     assert "is not known before two arms have two seeds each" in before
     assert here("report", "tiny.arch", "--detect", "much", cwd=place).returncode == 2

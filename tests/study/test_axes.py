@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,6 +178,17 @@ def test_the_figure_has_every_seed_and_the_training_images() -> None:
     assert drawn is not None
     assert re.search(r'aria-label="test accuracy against width"', drawn)
     assert axis(made(BASE + "factors: {width: [16, 4]}\n", lambda arm, seed: 0.5)) is None
+
+
+def test_the_loss_of_a_head_has_no_training_loss_of_the_whole_net_beside_it() -> None:
+    shown = made(BASE + "factors: {width: [16, 4, 8]}\n", lambda arm, seed: 0.2 + 0.1 * arm)
+    figures = {"test_kind_loss": 0.4, "train_kind_loss": 0.3, "train_loss": 2.5}
+    arms = tuple(replace(a, figures=dict.fromkeys(a.figures, figures)) for a in shown.arms)
+    (line,) = lines_of(replace(shown, arms=arms, metric="test_kind_loss"), shown.factors[0])
+    assert line.test
+    assert not line.train
+    (line,) = lines_of(replace(shown, arms=arms, metric="test_loss"), shown.factors[0])
+    assert list(line.train[4.0]) == [2.5, 2.5]
 
 
 def test_two_axes_are_lines_and_a_heat_map_in_order() -> None:

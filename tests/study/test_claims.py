@@ -183,6 +183,38 @@ def test_a_sequential_study_continues_for_an_open_claim_and_its_error_holds() ->
     assert many.deciding.claims.verdicts() == play1.deciding.claims.verdicts()
 
 
+def test_an_arm_with_further_seeds_for_a_claim_is_named_and_a_contradiction_is_a_warning() -> None:
+    def of(arm: str, seed: int, late: float) -> float:
+        noise = random.Random(f"{arm} {seed}").gauss(0, 0.01)
+        return 0.5 + noise if arm == "base" else (0.8 if seed < 8 else late) + noise
+
+    names = [a.name for a in arms_of(study_of(TEXT)).arms]
+    claim = f"claims: ['{names[2]} better than {names[3]}']\nmax_seeds: 40\n"
+    said = {}
+    for late in (0.8, -1.2):
+        study = study_of(TEXT + claim)
+        arms, every = planned(study)
+        found = {
+            c.key: Found("finished", {"test_accuracy": of("base" if c.arm == 0 else names[c.arm], c.seed, late)}, {})
+            for c in every
+        }
+        shown = results(
+            "t", study.metric, arms, study.seeds, every, found, DecisionOptions(True), (), claimed_pairs(study, arms)
+        )
+        two = {a.name: a for a in shown.compared}[names[2]]
+        assert two.verdict is not None
+        assert two.verdict.decision == "better"
+        assert len(two.values) > two.verdict.evidence.n
+        said[late] = [*notes(shown)]
+        assert "had further seeds after the verdict" in html(shown, "c")
+    both = f"`{names[2]}`, `{names[3]}` had further seeds after the verdict, for a claim"
+    assert all(any(text.startswith(both) for text in texts) for texts in said.values())
+    warnings = {late: [t for t in texts if t.startswith("warning: later seeds")] for late, texts in said.items()}
+    assert not warnings[0.8]
+    assert len(warnings[-1.2]) == 2
+    assert "contradict its verdict: the mean difference over all 40 seeds is −" in warnings[-1.2][0]
+
+
 def test_wrong_answers_are_rare_where_arms_stop_by_what_others_show() -> None:
     """Three claims among equal arms, in a study whose arms are all far from the reference: any answer is wrong."""
     scale = SCALE.__class__(SCALE.of, True, 0.1, 0.0, "test_accuracy")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.plan import Found
+from archdsl.study.report.notes import limits
 from archdsl.study.results.decide import ArmDecision, Deciding, DecisionOptions, decide_fixed
 from archdsl.study.results.scale import Scale
+from tests.study.test_projection import made
 
 
-def scale(metric: str, higher: bool, chance: float, resolution: float = 0.0) -> Scale:
+def scale(metric: str, higher: bool, chance: float | None, resolution: float = 0.0) -> Scale:
     return Scale(lambda cell, found: found.figures.get(metric), higher, chance, resolution)
 
 
@@ -141,6 +143,38 @@ def test_a_diverged_loss_counts_as_the_worst_of_chance_and_what_was_seen() -> No
     truth["0/1"] = finished(9.0, "test_loss")
     decided = decide_fixed(cells(2, 3), [None, None], lambda c: truth[c.key], DecisionOptions(), losses)
     assert decided[1].values[0] == 9.0
+
+
+def test_a_run_that_failed_where_neither_chance_nor_a_value_is_known_is_left_out() -> None:
+    """Not counted as 0, which is the best possible error."""
+    errors = scale("test_rmse", False, None)
+    truth = {
+        f"{a}/{s}": finished(1.0 + 0.01 * s + 0.02 * a * (-1) ** s, "test_rmse") for a in range(2) for s in range(6)
+    }
+    truth |= {f"{a}/0": Found("diverged", {}, {}, own=True) for a in range(2)}
+    truth["1/3"] = Found("diverged", {}, {}, own=True)
+    own = cells(2, 6)
+    deciding = Deciding(own, [None, None], DecisionOptions(True), errors)
+    deciding.advance(lambda c: truth[c.key])
+    base, arm = deciding.decisions()
+    assert (base.seeds, arm.seeds) == ((1, 2, 3, 4, 5),) * 2
+    assert (base.left_out, arm.left_out) == ({0: "diverged"},) * 2
+    assert (arm.substituted, arm.values[3]) == ({3: "diverged"}, pytest.approx(1.04))
+    assert arm.verdict is not None
+    assert arm.verdict.evidence.n == 5
+    fixed = decide_fixed(own, [None, None], lambda c: truth[c.key], DecisionOptions(), errors)
+    assert (
+        fixed[1].values[0] == fixed[1].values[3] == pytest.approx(1.06)
+    )  # one looks once, so that the worst of all is known
+    lost = decide_fixed(
+        own, [None] * 2, lambda c: Found("diverged", {}, {}, own=True), DecisionOptions(same=0.1), errors
+    )
+    assert [(d.values, d.verdict, len(d.left_out)) for d in lost] == [({}, None, 6)] * 2
+    found = made([0.5] * 6)
+    arms = (found.arms[0], replace(found.arms[1], decision=replace(found.arms[1].decision, left_out={0: "diverged"})))
+    said = " ".join(limits(replace(found, arms=arms)))
+    assert "1 run is left out, having no result: neither chance nor" in said
+    assert f"`{found.arms[1].name}` seed 0 (diverged)" in said
 
 
 def test_a_loss_that_falls_is_better_and_its_interval_is_turned() -> None:

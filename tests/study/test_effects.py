@@ -58,7 +58,30 @@ def test_pairs_by_hand() -> None:
     assert by_name["a × b"] == (1.0 - 7.0 - 8.0 + 10.0) / 2
 
 
+@pytest.mark.parametrize("first", [0, 1, 4])
+def test_the_sign_of_an_effect_does_not_depend_on_the_reference(first: int) -> None:
+    """A response of known effects: the levels 0 and 1 of a factor are signs + and −."""
+    design = make("pairs", [2, 2, 2], list("abc"))
+    arms = [design.arms[first], *(arm for n, arm in enumerate(design.arms) if n != first)]
+    signs = [[1 - 2 * level for level in arm] for arm in arms]
+    values = {n: {0: 5 + 2 * a + 3 * b - c + 0.5 * a * b - 0.25 * a * c} for n, (a, b, c) in enumerate(signs)}
+    own = signs[0]
+    found = {e.name: e.per_seed[0] for e in effects(arms, list("abc"), values)}
+    known = {
+        "a": 2 * (2 + 0.5 * own[1] - 0.25 * own[2]),
+        "b": 2 * (3 + 0.5 * own[0]),
+        "c": 2 * (-1 - 0.25 * own[0]),
+        "a × b": 1.0,
+        "a × c": -0.5,
+        "b × c": 0.0,
+    }
+    assert found == {name: pytest.approx(known[name]) for name in found}
+    assert "a × b" in found
+
+
 def test_one_out_and_levels_make_no_effects() -> None:
+    other_first = [(1, 0, 0), (0, 0, 0), (0, 1, 0), (0, 0, 1)]
+    assert effects(other_first, list("abc"), {n: {0: float(n)} for n in range(4)}) == ()
     assert effects(make("one-out", [2, 2, 2], list("abc")).arms, list("abc"), {}) == ()
     assert effects(make("full", [3, 2], list("ab")).arms, list("ab"), {}) == ()
     assert effects((), (), {}) == ()

@@ -190,6 +190,38 @@ def test_a_fit_has_a_line_for_each_choice_that_x_does_not_depend_on() -> None:
     assert len(fit_lines(both, *planned(both))) == 1  # a norm has parameters, so x depends on it
 
 
+def test_arms_of_one_size_all_count() -> None:
+    """Of two arms with the same depth the curve, and the mean at the held-out size, have the runs of both."""
+    text = """study: depths
+base: |
+  net vgg[16x{layers: 1 | 2 | 3}^{blocks: 1 | 2 | 3}]
+  data fashion-mini subset(64)
+  train sgd(0.05) epochs(2) batch(32)
+design: grid
+seeds: 3
+fit: linear(depth -> test_loss)
+holdout: largest
+"""
+    study = study_of(text)
+    arms, every = planned(study)
+    (line,) = fit_lines(study, arms, every)
+    held = max(line.arms)
+    assert sorted(map(len, line.arms.values())) == [1, 1, 1, 2, 2, 2]
+    shift = {n: 0.2 * place for numbers in line.arms.values() for place, n in enumerate(numbers)}
+    depth = {n: x for x, numbers in line.arms.items() for n in numbers}
+    loss = {c.key: 3 - 0.1 * depth[c.arm] + shift[c.arm] + 0.01 * c.seed for c in every}
+    found = {key: Found("finished", {"test_accuracy": 0.5, "test_loss": value}, {}) for key, value in loss.items()}
+    (one,) = results("depths", study.metric, arms, study.seeds, every, found, fits=fit_lines(study, arms, every)).fitted
+    assert one.fitted is not None
+    points = [(depth[c.arm], loss[c.key]) for c in every]
+    b, a = np.polyfit(*zip(*[(x, y) for x, y in points if x != held], strict=True), 1)
+    assert {k: e.value for k, e in one.fitted.coefficients.items()} == pytest.approx({"a": a, "b": b})
+    assert one.fitted.measured == pytest.approx(np.mean([y for x, y in points if x == held]))
+    twice = tuple((x, (*row, *((s, v + 1) for s, v in row))) for x, row in runs(lambda x: x, [1.0, 2.0, 3.0]))
+    held_out = (4.0, ((0, 4.0), (0, 6.0), (1, 5.0)))
+    assert fit_curve("linear", False, twice, held_out).measured == pytest.approx(5)
+
+
 def test_a_study_with_a_held_out_size() -> None:
     law = lambda n, s: 8 * n**-0.5 + 0.2 + random.Random(f"{n} {s}").gauss(0, 0.002)  # noqa: E731
     found = made("fit: power(params -> test_loss)\nholdout: largest\n", law)

@@ -11,7 +11,7 @@ import pytest
 from archdsl.runs.correct import CORRECT, correct, packed
 from archdsl.runs.run import load_run
 from archdsl.study.report.sections.populations import populations
-from archdsl.study.results.populations import FEW, NO_BITS, new_images, notes, two_populations
+from archdsl.study.results.populations import FEW, NO_BITS, OF_CHANCE, new_images, notes, two_populations
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
 from archdsl.study.stats.images import anytime_bounds, image_difference
@@ -116,6 +116,28 @@ def test_other_test_images_are_not_compared(study: Results, tmp_path: Path) -> N
     found = replace(study, arms=(study.arms[0], replace(changed, folders=others), *study.arms[2:]))
     row = two_populations(found)[0]
     assert (row.difference, row.why) == (None, f"other test images than those of `{study.reference.name}`")
+
+
+def diverged(study: Results, number: int, seed: int) -> Results:
+    """The study with a run of an arm that counts as chance."""
+    arm = study.arms[number]
+    decision = replace(arm.decision, substituted={seed: "diverged"})
+    figures = {s: own for s, own in arm.figures.items() if s != seed}
+    arms = (*study.arms[:number], replace(arm, decision=decision, figures=figures), *study.arms[number + 1 :])
+    return replace(study, arms=arms)
+
+
+def test_a_run_that_counts_as_chance_has_no_interval_of_other_runs(study: Results) -> None:
+    """In a fixed design the interval is of the runs with a record, and Δ of all runs."""
+    rows = two_populations(diverged(study, 2, 1))
+    assert [row.difference is None for row in rows] == [False, True, False]
+    assert rows[1].why == OF_CHANCE
+    assert any(OF_CHANCE in note for note in notes(rows))
+    assert {row.why for row in two_populations(diverged(study, 0, 1))} == {OF_CHANCE}
+    open_ended = replace(diverged(study, 2, 1), options=replace(study.options, sequential=True))
+    row = two_populations(open_ended)[1].difference
+    assert row is not None
+    assert row.delta == study.arms[2].verdict.evidence.delta  # type: ignore[union-attr]
 
 
 def test_a_study_without_any_bits_has_no_notes(study: Results) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import stdev
+
 import pytest
 
 from archdsl.study.plan.arms import arms_of
@@ -15,7 +18,7 @@ from archdsl.study.report.sections.answers import answers
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.decide import DecisionOptions
 from archdsl.study.results.projection import pairs_to_decide, projected, seeds_to_decide
-from archdsl.study.results.results import results
+from archdsl.study.results.results import Results, results
 from archdsl.study.stats import power
 from archdsl.study.stats.verdicts import Verdict, fixed_verdicts, verdicts
 
@@ -75,17 +78,41 @@ def test_of_a_fixed_design_it_is_the_number_for_a_power_of_80_percent() -> None:
     assert power(n - 1, effect) < 0.8 <= power(n, effect)
 
 
-@pytest.mark.parametrize(("design", "chance"), [("seeds: 6", " with a power of 80 %"), ("max_seeds: 6", "")])
-def test_the_text_says_that_power(design: str, chance: str) -> None:
+@pytest.mark.parametrize(("effect", "n"), [(0.05, 3142), (0.01, None)])
+def test_of_a_small_effect_in_a_fixed_design_it_is_the_number_itself_or_nothing(effect: float, n: int | None) -> None:
+    """By hand (1.96 + 0.8416)² / effect² pairs: 3,140, and 78,489, which is beyond what a projection says."""
+    noise = [-1.0, 1.0] * 10
+    sd = stdev(noise)
+    known = fixed_verdicts({"arm": [effect * sd + one for one in noise]}, alpha=ALPHA)
+    found = seeds_to_decide(known, DecisionOptions(), 1).get("arm")
+    assert found == (None if n is None else pytest.approx(n, abs=2))
+    if found is not None:
+        assert power(found - 1, effect) < 0.8 <= power(found, effect)
+
+
+def made(values: Sequence[float], design: str = "seeds: 6") -> Results:
+    """Two arms, one of which has an accuracy of a half, and a claim about them."""
     text = f"base: 'net conv(4) {{norm: bn | }} gap linear(10)'\ndata: fashion-mini\n{design}\n"
     study = study_of(text + "claims: [-norm better than base]\n")
     arms = arms_of(study)
     every = cells(arms, study.seeds)
-    values = {0: [0.5] * 6, 1: [0.54, 0.48, 0.53, 0.49, 0.535, 0.5]}
-    found = {c.key: Found("finished", {"test_accuracy": values[c.arm][c.seed]}, {}, None, "") for c in every}
+    of_arm = {0: [0.5] * 6, 1: values}
+    found = {c.key: Found("finished", {"test_accuracy": of_arm[c.arm][c.seed]}, {}, None, "") for c in every}
     options = DecisionOptions(sequential=study.sequential)
     pairs = claimed_pairs(study, arms)
-    seen = results("t", "test_accuracy", arms, study.seeds, every, found, options=options, claims=pairs)
+    return results("t", "test_accuracy", arms, study.seeds, every, found, options=options, claims=pairs)
+
+
+@pytest.mark.parametrize(("value", "more"), [(0.501, True), (0.5001, False)])
+def test_a_claim_of_a_small_effect_likewise(value: float, more: bool) -> None:
+    (claim,) = made([value + 0.02 * (-1) ** n for n in range(6)]).claims
+    assert (claim.more is not None) is more
+    assert claim.more is None or claim.more > 1000
+
+
+@pytest.mark.parametrize(("design", "chance"), [("seeds: 6", " with a power of 80 %"), ("max_seeds: 6", "")])
+def test_the_text_says_that_power(design: str, chance: str) -> None:
+    seen = made([0.54, 0.48, 0.53, 0.49, 0.535, 0.5], design)
     needed = seen.needed["−norm"]
     assert f"about {needed} seeds would decide it{chance} if the difference stays as it is" in "".join(outcome(seen))
     assert f"takes about {needed} seeds{chance}." in verdict(seen)

@@ -126,6 +126,24 @@ def test_a_target_in_percent_of_a_metric_in_percent_is_refused() -> None:
         reached(table(curve("a", 0, [93.0])), COLUMNS, parse_target("acc >= 94%"), None)
 
 
+def test_costs_are_known_up_to_the_steps_at_which_the_metric_was_logged() -> None:
+    """Not up to those of rows in between, which an export has for other metrics."""
+    logged = [row for arm in "ab" for seed in range(2) for row in curve(arm, seed, [0.1, 0.95])]
+    between = [row | {"step": row["step"] - n, "acc": ""} for row in logged for n in (1, 2)]
+    assert reached(of_records("rows", logged), COLUMNS, parse_target("acc >= 0.9"), None).grid == 10
+    assert reached(of_records("rows", [*logged, *between]), COLUMNS, parse_target("acc >= 0.9"), None).grid == 10
+
+
+@pytest.mark.parametrize("text", ["acc >= 94", "acc >= 0.94"])
+def test_a_bare_target_of_a_metric_with_percent_signs_is_refused(text: str) -> None:
+    """The cells are fractions: `err <= 5` would be reached by every run at its first row, and `acc >= 94` by none."""
+    rows = [row | {"acc": "93%"} for row in curve("a", 0, [0.0])]
+    with pytest.raises(ArchError, match=r"without a percent sign, and row 1 has 93%") as error:
+        reached(of_records("rows", rows), COLUMNS, parse_target(text), None)
+    assert "94%'" in (error.value.help or "")
+    assert reached(of_records("rows", rows), COLUMNS, parse_target("acc >= 93%"), None).horizon is None
+
+
 def test_the_median_is_that_of_kaplan_and_meier() -> None:
     """The leukaemia remissions of Freireich et al. 1963: a median of 23 weeks under 6-MP and 8 under placebo."""
     treated = Costs((6, 6, 6, 7, 10, 13, 16, 22, 23), (6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35))

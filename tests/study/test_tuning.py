@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 from math import fsum
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from archdsl.study.plan.plan import Found
 from archdsl.study.plan.tune import FIRST_SEED
 from archdsl.study.plan.tuning import TuningPlan
+from archdsl.study.report.tuning_table import every, table
+from archdsl.study.results.results import results
+from archdsl.study.results.scale import scale_of
 from archdsl.study.results.tuning import Tuning, tuning_of
 from archdsl.study.stats.tuning_curve import band, envelopes, expected_best, joint
 
@@ -125,6 +129,28 @@ def test_a_curve_over_every_setting_has_no_band() -> None:
     curve = selected(plan, lambda arm, n: 0.2 + 0.1 * n).arms[0].curve
     assert [p.low for p in curve] == [pytest.approx(0.2), None, None, None]
     assert curve[-1].expected == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["arm", "run", "status", "score", "selected", "expected", "low", "high"])
+def test_a_value_that_is_tuned_may_be_called_like_a_column(name: str) -> None:
+    plan = plan_of(TUNED.replace("rate", name))
+    outcome = selected(plan, lambda arm, n: 0.2 + 0.1 * n)
+    empty = {cell.key: Found("missing", {}, {}) for cell in plan.every}
+    found = replace(results("t", "test_accuracy", plan.untuned, (0, 1), plan.every, empty), tuning=outcome)
+    ids = [column.id for column in every(found).columns]
+    assert ids[:4] == ["arm", "run", f"tuned {name}", "train.wd"]
+    assert ids[4:] == ["status", "score", "selected", "expected", "low", "high"]
+    assert table(found).columns
+
+
+def test_without_a_score_and_without_chance_there_is_no_curve(
+    plan: TuningPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A diverged loss of unknown chance is not 0, which would be the best one."""
+    monkeypatch.setattr("archdsl.study.results.tuning.scale_of", lambda *of: replace(scale_of(*of), chance=None))
+    outcome = selected(plan, lambda arm, n: "diverged")
+    assert outcome.picks == (0, 0)
+    assert not any(arm.curve for arm in outcome.arms)
 
 
 def test_the_joint_level_is_that_of_simulated_draws() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from archdsl.api import load
+from archdsl.api import load, setting_findings
 from archdsl.errors import ArchError, EnvError
 from archdsl.words.data.tables import Table
 from tests.conftest import Cli
@@ -83,6 +83,18 @@ def test_train_words_that_do_not_fit_numbers(tmp_path: Path, words: str, message
         experiment_of(load(text))
     with pytest.raises(ArchError, match="`huber` is a loss for regression"):
         experiment_of(load("net gap linear(classes)\ndata fashion-mini\ntrain adam huber"))
+
+
+def test_passes_with_dropout_of_numbers_are_refused(tmp_path: Path, cli: Cli) -> None:
+    path = houses(tmp_path / "h.csv")
+    text = (
+        f'net linear(8) drop(0.3) linear(1)\ndata csv("{path}", target="price", task=regression)\ntrain adam\nevaluate '
+    )
+    (tmp_path / "m.arch").write_text(text + "mc(3)\n")
+    done = cli("check", "m.arch", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`mc` is for an output of classes, and the task of the network is regression" in done.stdout + done.stderr
+    assert [d for d in setting_findings(load(text + "prune(1e-3)")) if d.severity == "error"] == []
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import torch
 from PIL import Image
 
 from archdsl.api import experiment_of, load
+from archdsl.data import Arrays
 from archdsl.data.augment import augment, augment_with_masks
 from archdsl.data.augment.draws import Draws
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, InternalError
+from archdsl.evaluate.load import Part
 from archdsl.registry import entries
 from archdsl.settings.checks import settings_findings
 from archdsl.settings.experiment import DataSettings, TrainSettings
@@ -154,6 +157,22 @@ net twice(8) as a maxpool(2) twice(12) as b maxpool(2) twice(16) up(12, @b) up(8
 """
 
 
+def swapped(root: Path, other: Path) -> None:
+    """The same pictures; in the masks disc and square have each other's number."""
+    shutil.copytree(root, other)
+    for path in other.glob("*/masks/*.png"):
+        mask = np.array(Image.open(path))
+        Image.fromarray(np.array([0, 2, 1, *range(3, 256)], np.uint8)[mask]).save(path)
+    (other / "classes.txt").write_text("ground\nsquare\ndisc\n")
+
+
+def test_ignored_pixels_stay_so_where_classes_are_matched_by_name() -> None:
+    labels = np.array([[[0, 1], [2, IGNORED]]])
+    part = Part(Arrays(np.zeros((1, 3, 2, 2), np.uint8), labels), "m", "test", ("a", "b", "c"), labels=(0, 2, 1))
+    ((_, found),) = part.blocks(8)
+    assert found.tolist() == [[[0, 2], [1, IGNORED]]]
+
+
 def text_of(root: Path, epochs: int) -> str:
     words = f'data masks("{root}", size=32) valid(8) flip vflip crop(2) brightness(0.1)'
     return f"{NET}{words}\ntrain adam(1e-2) epochs({epochs}) batch(8)"
@@ -171,6 +190,9 @@ def test_a_u_net_learns(tmp_path: Path, cli: Cli) -> None:
     assert result["test_miou"] > 0.7  # 0.28 where all pixels are ground
     shown = json.loads(cli("eval", str(run), "--format", "json").stdout)
     assert shown["results"][0]["nll"] == pytest.approx(result["test_loss"], rel=1e-4)
+    swapped(tmp_path / "shapes", tmp_path / "swapped")
+    again = json.loads(cli("eval", str(run), "--data", 'masks("swapped", size=32)', "--format", "json").stdout)
+    assert again["results"] == shown["results"]
     refused = cli("train", "u.arch", "--set", "data.rotate=10")
     assert refused.returncode != 0
     assert "`rotate` has no rule for the classes of pixels" in refused.stderr

@@ -207,7 +207,7 @@ def _operated(chosen: Opened, asked: EvaluationSettings, root: Path | None) -> T
     from archdsl.evaluate.carry_out import operated
     from archdsl.settings.evaluation import check_evaluation
 
-    check_evaluation(asked, chosen.spec.trace)
+    check_evaluation(asked, chosen.spec.trace, chosen.spec.task)
     experiment = experiment_of(chosen.spec, checked=False)
     return operated(chosen.spec.trace, chosen.run, chosen.net.device, asked, experiment, root)
 

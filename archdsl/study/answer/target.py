@@ -201,16 +201,25 @@ def _runs(
             continue  # a run that a tool has without a step of this metric
         spent, _ = number_cell(row[2], number, at)
         run.last = max(run.last, spent)
-        costs.add(spent)
         if row[1] is None or is_missing(str(row[1]).strip()) or is_infinite(str(row[1]).strip()):
             empty.append(number)  # a step at which the metric was not logged, or a run that diverged
             continue
+        costs.add(spent)
         value, per_cent = number_cell(row[1], number, columns.metric)
         percent.setdefault(per_cent, number)
         if len(percent) == 2:
             raise ArchError(
                 f"column `{columns.metric}` has a percent sign in row {percent[True]} and none in row {percent[False]}",
                 help="write all values in one form",
+            )
+        if per_cent and not target.percent:
+            form = f"{target.metric} {target.sign}"
+            more = (
+                f", or '{form} {100 * target.value:g}%' where it is a fraction of 1" if abs(target.value) <= 1 else ""
+            )
+            raise ArchError(
+                f"the target is {target}, without a percent sign, and row {number} has {100 * value:g}%",
+                help=f"'{form} {target.value:g}%'{more}",
             )
         if target.percent and not per_cent and abs(value) > 1.5:
             raise ArchError(

@@ -77,22 +77,20 @@ def _differences(arms: Sequence[Levels], names: Sequence[str], values: Values) -
     changed = {
         tuple(i for i, (a, b) in enumerate(zip(arm, arms[0], strict=True)) if a != b): n for n, arm in enumerate(arms)
     }
-    if not any(len(places) == 2 for places in changed):
+    doubles = {places: n for places, n in changed.items() if len(places) == 2 and all((i,) in changed for i in places)}
+    if not doubles:
         return
     for places, n in changed.items():
         if len(places) == 1:
-            seeds = _complete((0, n), values)
-            sign = 1 if arms[0][places[0]] == 0 else -1
+            seeds, sign = _complete((0, n), values), _sign(arms[0], places)
             yield Effect(names[places[0]], {s: sign * (values[0][s] - values[n][s]) for s in seeds})
-    for places, n in changed.items():
-        singles = [changed.get((place,)) for place in places]
-        if len(places) == 2 and None not in singles:
-            a, b = (single for single in singles if single is not None)
-            found = _complete((0, a, b, n), values)
-            yield Effect(
-                times(names[i] for i in places),
-                {s: fsum((values[n][s], -values[a][s], -values[b][s], values[0][s])) / 2 for s in found},
-            )
+    for places, n in doubles.items():
+        a, b = (changed[(i,)] for i in places)
+        found, half = _complete((0, a, b, n), values), _sign(arms[0], places) / 2
+        yield Effect(
+            times(names[i] for i in places),
+            {s: half * fsum((values[n][s], -values[a][s], -values[b][s], values[0][s])) for s in found},
+        )
 
 
 def _complete(arms: Sequence[int] | range, values: Values) -> list[int]:

@@ -11,6 +11,7 @@ from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.columns import robust_column
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
+from archdsl.study.report.later import later
 from archdsl.study.report.notes import (
     constant,
     evaluated_on,
@@ -215,7 +216,8 @@ def _columns(results: Results) -> Iterator[str]:
     )
     yield (
         f"P(better) is the chance that a run of the arm beats a run of “{results.reference.name}”. Detectable is the smallest "
-        "difference that so many seeds show with a power of 0.8 in a single t test, given the spread seen."
+        f"difference that so many seeds show with a power of 0.8 in a single t test at {100 * results.options.alpha:g} %, given "
+        "the spread seen."
     )
 
 
@@ -227,7 +229,7 @@ def _notes(results: Results) -> Iterator[str]:
     points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
-        parts = (unequal, limits, skewed, spreads, constant)
+        parts = (unequal, later, limits, skewed, spreads, constant)
         for text in (method(results), *(text for part in parts for text in part(results))):
             yield _sentence(text)
     else:

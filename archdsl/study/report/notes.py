@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archdsl.report.numbers import many
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.plan.plan import DAMAGED
 from archdsl.study.report import fit_text, tuning_text
 from archdsl.study.report.claim_text import chance, sentences
+from archdsl.study.report.later import later
 from archdsl.study.results.outcomes import unmeasured, untrained, warned
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_to_reject
@@ -38,6 +39,7 @@ def notes(results: Results) -> Iterable[str]:
     if results.compares:
         yield method(results)
         yield from unequal(results)
+        yield from later(results)
     yield from (*limits(results), *skewed(results), *spreads(results), *constant(results))
     yield from lacking(results)
     yield from unmeasured(results)
@@ -157,11 +159,16 @@ def limits(results: Results) -> Iterable[str]:
         )
     counted = [(a.name, seed, how) for a in results.arms for seed, how in sorted(a.decision.substituted.items())]
     if counted:
-        few = ", ".join(f"`{name}` seed {seed} ({how})" for name, seed, how in counted[:3])
-        more = f" and {len(counted) - 3} more" if len(counted) > 3 else ""
         what = many(len(counted), "run counts", "runs count")
-        yield f"{what} as chance or the worst value, having no result: {few}{more}; --failures exclude leaves such runs out"
-    elif results.options.failures == "exclude":
+        yield (
+            f"{what} as chance or the worst value, having no result: {_few(counted)}; --failures exclude leaves such runs out"
+        )
+    if lost := [(a.name, seed, how) for a in results.arms for seed, how in sorted(a.decision.left_out.items())]:
+        yield (
+            f"{many(len(lost), 'run is', 'runs are')} left out, having no result: neither chance nor, until then, a worst value "
+            f"of {results.measure.label} is known, so that nothing says what a failed run counts as: {_few(lost)}"
+        )
+    if results.options.failures == "exclude":
         yield "runs that failed by themselves are excluded, so that an arm is compared over the seeds at which it trained"
     if len(results.looked_at) > 1 and results.compares and not results.options.sequential:
         yield (
@@ -176,6 +183,12 @@ def limits(results: Results) -> Iterable[str]:
         )
     if results.registered.startswith("registered"):
         yield results.registered
+
+
+def _few(runs: Sequence[tuple[str, int, str]]) -> str:
+    """The first runs, each by its arm, its seed and how it ended."""
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return ", ".join(f"`{name}` seed {seed} ({how})" for name, seed, how in runs[:3]) + more
 
 
 def spreads(results: Results) -> Iterable[str]:

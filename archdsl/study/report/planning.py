@@ -24,15 +24,21 @@ def detect(results: Results, delta: float) -> str:
             "(for example --seeds 3)"
         )
     sd, name = max(spreads)
-    n = seeds_needed(delta, sd)
+    alpha = results.options.alpha
+    n = seeds_needed(delta, sd, alpha)
     assert n is not None
     seeds = f"{n}" if n < SEEDS_CAP else f"{SEEDS_CAP} or more"
-    least = seeds_to_reject(comparisons)
+    least = seeds_to_reject(comparisons, alpha)
     return (
-        f"to detect {shown} (power {POWER:g}, paired t) it takes {seeds} seeds, by the spread of `{name}`, the largest: sd of "
+        f"to detect {shown} ({single_test(alpha)}) it takes {seeds} seeds, by the spread of `{name}`, the largest: sd of "
         f"the differences {unit(results).value(sd)}, over {min(map(len, (a.values for a in results.arms if a.values)))} seeds or "
         f"more; the exact sign-flip test with Holm's correction takes {least} at least"
     )
+
+
+def single_test(alpha: float) -> str:
+    """The test of a plan for a fixed design: of one comparison, whatever others there are."""
+    return f"power {POWER:g}, a single paired t test at {100 * alpha:g} %"
 
 
 def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...]], list[str]]:

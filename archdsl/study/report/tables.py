@@ -15,7 +15,7 @@ from archdsl.study.plan.plan import Found
 from archdsl.study.report import tuning_table
 from archdsl.study.report.columns import KINDS, SIZES, columns_are, level_column, more_columns, robust_column
 from archdsl.study.report.notes import notes
-from archdsl.study.report.planning import expected
+from archdsl.study.report.planning import expected, single_test
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures, figure_of
 from archdsl.study.stats import detectable
@@ -255,14 +255,15 @@ def _detectable(results: Results) -> str:
     """What a fixed number of seeds can show."""
     n = len(results.seeds)
     sds = [a.comparison.sd for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
-    least = detectable(n, sum(sds) / len(sds) if sds else 1.0) if n > 1 else None
+    alpha = results.options.alpha
+    least = detectable(n, sum(sds) / len(sds) if sds else 1.0, alpha) if n > 1 else None
     unit = "" if sds else " standard deviations of the paired difference"
     shown = (
         "undefined with one seed"
         if least is None
         else (f"{100 * least:.2f} points" if sds and results.measure.unit == "percent" else f"{least:.3g}{unit}")
     )
-    return f"the smallest difference that {many(n, 'seed')} can detect (power 0.8): {shown}"
+    return f"the smallest difference that {many(n, 'seed')} can detect ({single_test(alpha)}): {shown}"
 
 
 def duration(seconds: float) -> str:

@@ -54,15 +54,18 @@ def every(results: Results, people: bool = True) -> Table:
     ``cells``.
     """
     tuning = _of(results)
-    heads = (
-        Column("arm"),
-        Column("run", "int"),
-        *(Column(r.name, align="right") for r in tuning.tune.ranges),
+    first = (Column("arm"), Column("run", "int"))
+    last = (
         Column("status"),
         _score(tuning, tuning.measure.label, "score"),
         Column("selected"),
         *(_score(tuning, name, name) for name in ("expected", "low", "high")),
     )
+    taken = {column.id for column in (*first, *last)}
+    values = (
+        Column(r.name, key=f"tuned {r.name}" if r.name in taken else "", align="right") for r in tuning.tune.ranges
+    )
+    heads = (*first, *values, *last)
     return Table(
         heads,
         tuple(row for arm in tuning.arms for row in _rows(tuning, arm, people)),

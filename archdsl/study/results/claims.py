@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claims import Claim, ClaimedPair
 from archdsl.study.results.claim_family import ClaimFamily, answer, apart
-from archdsl.study.results.decide import ArmDecision, DecisionOptions, Lookup, measured, turned
-from archdsl.study.results.projection import pairs_to_decide, pairs_to_same, projected
+from archdsl.study.results.counted import Lookup, measured
+from archdsl.study.results.decide import ArmDecision, DecisionOptions, turned
+from archdsl.study.results.projection import pairs_for_power, pairs_to_decide, pairs_to_same, projected
 from archdsl.study.results.scale import Scale
-from archdsl.study.stats import seeds_needed
 from archdsl.study.stats.verdicts import Verdict, fixed_verdicts
 
 
@@ -55,7 +55,7 @@ def claim_results(
     values: Values = {metric: [d.values for d in decisions]}
     counted = [cells[: d.planned] for cells, d in zip(own, decisions, strict=True)]
     more = {
-        name: measured(counted, lookup, scale, options.failures)[1] for name, scale in scales.items() if name != metric
+        name: measured(counted, lookup, scale, options.failures)[0] for name, scale in scales.items() if name != metric
     }
     values = {**values, **more}
     known = _sequential if options.sequential else _fixed
@@ -128,7 +128,7 @@ def _takes(verdict: Verdict, options: DecisionOptions, level: float) -> int | No
     e = verdict.evidence
     if not e.sd:
         return None
-    return pairs_to_decide(e.delta, e.sd, level) if options.sequential else seeds_needed(e.delta, e.sd, level)
+    return (pairs_to_decide if options.sequential else pairs_for_power)(e.delta, e.sd, level)
 
 
 def _to_same(verdict: Verdict, options: DecisionOptions, size: int) -> int | None:

@@ -6,14 +6,14 @@ alone, not on the order in which they came in, on the number of workers or on in
 are there already wait for their turn, and those of an arm that was decided before them do not count.
 
 A run that diverged, or failed by itself, is an outcome: it counts as chance, or as the worst value seen where a metric has no
-such value. A run that the machine ended (killed, out of memory, out of time) is none, and its arm stays open there.
+such value, and is left out where there is none yet. A run that the machine ended (killed, out of memory, out of time) is none,
+and its arm stays open there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from archdsl.report.numbers import many
 from archdsl.study.amounts import ALPHA, Failures
@@ -21,15 +21,13 @@ from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claims import ClaimedPair
 from archdsl.study.plan.plan import ENDED, Found
 from archdsl.study.results.claim_family import ClaimFamily
+from archdsl.study.results.counted import Lookup, counted, counts, measured
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats.sequential import Spreads, fewest
 from archdsl.study.stats.verdicts import OPEN, Family, Verdict, fixed_verdicts
 
 REFERENCE = 0
 WAITING = ("missing", "interrupted", "running", "foreign")
-
-Lookup = Callable[[Cell], Found]
-K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,10 @@ class ArmDecision:
     """What counts of an arm, and the verdict on it.
 
     ``seeds`` are those that count, in order; ``values`` has the metric of each, that of ``substituted`` runs (seed → how the
-    run ended) being chance. ``verdict`` is None for the reference, for an arm that is the same experiment as another
-    one, and where no pair counts. ``planned`` is the number of runs that count, or that are to come next. ``why`` says why
-    an arm is open, "" where it is decided or not finished.
+    run ended) being chance or the worst value; ``left_out`` has those that ended so where neither is known. ``verdict`` is
+    None for the reference, for an arm that is the same experiment as another one, and where no pair counts. ``planned`` is
+    the number of runs that count, or that are to come next. ``why`` says why an arm is open, "" where it is decided or not
+    finished.
     """
 
     seeds: tuple[int, ...] = ()
@@ -67,6 +66,7 @@ class ArmDecision:
     verdict: Verdict | None = None
     planned: int = 0
     why: str = ""
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
 
 class Deciding:
@@ -96,6 +96,7 @@ class Deciding:
         self.open = self._open()
         self._values: list[dict[int, float]] = [{} for _ in own]
         self._substituted: list[dict[int, str]] = [{} for _ in own]
+        self._left_out: list[dict[int, str]] = [{} for _ in own]
         self._planned = [0] * len(own)
         self._spreads = [Spreads(scale.resolution) for _ in own]
         self._worst: float | None = None
@@ -147,7 +148,7 @@ class Deciding:
         for arm, found in lost.items():
             self._hold([arm], f"seed {seed} has no result ({found.status})")
         # A finished run without this figure, such as a threshold that was not reached, is left out with its pair.
-        self._add(seed, {arm: (cells[arm], f) for arm, f in states.items() if _counts(cells[arm], f, self.scale)})
+        self._add(seed, {arm: (cells[arm], f) for arm, f in states.items() if counts(cells[arm], f, self.scale)})
         self.blocks, self.runs = block + 1, self.runs + len(states)
         for arm in states:
             self._planned[arm] = block + 1
@@ -179,11 +180,13 @@ class Deciding:
         self.open = self._open()
 
     def _add(self, seed: int, states: Mapping[int, tuple[Cell, Found]]) -> None:
-        values, failed, self._worst = _values(states, self.scale, self.options.failures, self._worst)
+        found = counted(states, self.scale, self.options.failures, self._worst)
+        values, self._worst = found.values, found.worst
         for arm, value in values.items():
             self._values[arm][seed] = value
-        for arm in failed:
-            self._substituted[arm][seed] = states[arm][1].status
+        for ended, where in ((found.failed, self._substituted), (found.left_out, self._left_out)):
+            for arm, how in ended.items():
+                where[arm][seed] = how
         sign = 1 if self.scale.higher else -1
         if REFERENCE in values:
             base = values[REFERENCE]
@@ -223,11 +226,13 @@ class Deciding:
         """What is decided so far, arm by arm."""
         known, sign = self.family.verdicts(), 1 if self.scale.higher else -1
         decisions: list[ArmDecision] = []
-        for arm, (values, failed) in enumerate(zip(self._values, self._substituted, strict=True)):
+        for arm, values in enumerate(self._values):
+            failed, left_out = dict(self._substituted[arm]), dict(self._left_out[arm])
             seeds = tuple(c.seed for c in self.own[arm][: self.blocks] if c.seed in values)
             verdict = turned(known.get(str(arm)), sign)
             planned = self._planned[arm] + (not self.finished and (arm == REFERENCE or arm in self.open))
-            decisions.append(ArmDecision(seeds, dict(values), dict(failed), verdict, planned, self._reason(arm)))
+            why = self._reason(arm)
+            decisions.append(ArmDecision(seeds, dict(values), failed, verdict, planned, why, left_out))
         return decisions
 
     def _reason(self, arm: int) -> str:
@@ -243,52 +248,21 @@ def decide_fixed(
     own: Sequence[Sequence[Cell]], twins: Sequence[int | None], lookup: Lookup, options: DecisionOptions, scale: Scale
 ) -> list[ArmDecision]:
     """The verdicts of a fixed design, over the seeds that both sides of a comparison have; arguments as for ``Deciding``."""
-    states, rows, failed = measured(own, lookup, scale, options.failures)
+    rows, every = measured(own, lookup, scale, options.failures)
     sign = 1 if scale.higher else -1
     compared = [n for n in range(1, len(own)) if twins[n] is None]
     deltas = {str(n): [sign * (rows[n][s] - rows[0][s]) for s in rows[n] if s in rows[REFERENCE]] for n in compared}
     known = fixed_verdicts(
         deltas, alpha=options.alpha, same=options.same, resolution=scale.resolution, size=max(1, len(compared))
     )
+    failed, left_out = (
+        [{seed: how for (arm, seed), how in some.items() if arm == n} for n in range(len(own))]
+        for some in (every.failed, every.left_out)
+    )
     return [
-        ArmDecision(tuple(row), row, {s: states[n][s][1].status for s in row if (n, s) in failed},
-                    turned(known.get(str(n)), sign), len(own[n]))
+        ArmDecision(tuple(row), row, failed[n], turned(known.get(str(n)), sign), len(own[n]), left_out=left_out[n])
         for n, row in enumerate(rows)
-    ]  # fmt: skip
-
-
-def measured(
-    own: Sequence[Sequence[Cell]], lookup: Lookup, scale: Scale, failures: Failures
-) -> tuple[list[dict[int, tuple[Cell, Found]]], list[dict[int, float]], list[tuple[int, int]]]:
-    """The runs of each arm that count, by seed, and their values; and arm and seed of those that failed by themselves."""
-    states = [{c.seed: (c, f) for c in cells if _counts(c, f := lookup(c), scale)} for cells in own]
-    flat = {(arm, seed): pair for arm, seeds in enumerate(states) for seed, pair in seeds.items()}
-    values, failed, _ = _values(flat, scale, failures, None)
-    rows = [{seed: values[arm, seed] for seed in seeds if (arm, seed) in values} for arm, seeds in enumerate(states)]
-    return states, rows, failed
-
-
-def _counts(cell: Cell, found: Found, scale: Scale) -> bool:
-    """Whether a run is an outcome of the arm: it finished with this figure, or ended without one by its own fault."""
-    return scale.of(cell, found) is not None if found.status == "finished" else found.own
-
-
-def _values(
-    states: Mapping[K, tuple[Cell, Found]], scale: Scale, failures: Failures, worst: float | None
-) -> tuple[dict[K, float], list[K], float | None]:
-    """The metric of each run; those that failed by themselves, which count as chance; and the worst value of all so far."""
-    measured = {key: scale.of(c, f) if f.status == "finished" else None for key, (c, f) in states.items()}
-    values = {key: value for key, value in measured.items() if value is not None}
-    seen = [*values.values(), *([] if worst is None else [worst])]
-    worst = (min(seen) if scale.higher else max(seen)) if seen else None
-    failed = [key for key in states if key not in values] if failures == "chance" else []
-    return {**values, **dict.fromkeys(failed, bad_value(scale, worst))}, failed, worst
-
-
-def bad_value(scale: Scale, worst: float | None) -> float:
-    """What a run counts as that failed: an accuracy of chance; a loss of chance, or the worst one seen if that is worse."""
-    known = [v for v in (scale.chance, None if scale.higher and scale.chance is not None else worst) if v is not None]
-    return (min(known) if scale.higher else max(known)) if known else 0.0
+    ]
 
 
 def turned(verdict: Verdict | None, sign: int) -> Verdict | None:

@@ -27,6 +27,9 @@ COLUMN_NOTE = (
     "`on new images` is a simultaneous interval for other test sets of the kind: seeds and images are crossed random effects; the"
     " other intervals are about this test set"
 )
+OF_CHANCE = (
+    "runs that count as chance have no record of their images, so that the interval would be of other runs than Δ"
+)
 FEW = "fewer than two seeds with a record of their images in both arms"
 
 
@@ -100,6 +103,8 @@ def _row(arm: ArmResult, others: Mapping[int, Tested], results: Results) -> Popu
     if len({runs[s].of for runs in (own, others) for s in seeds}) > 1:
         return PopulationRow(arm.name, without=without, why=OTHER_IMAGES.format(reference=reference.name))
     ours, theirs = (np.stack([runs[s].correct for s in seeds]) for runs in (own, others))
+    if not results.options.sequential and _substituted(arm, reference):
+        return PopulationRow(arm.name, without=without, why=OF_CHANCE)
     level, e = results.options.alpha / len(results.compared), verdict.evidence
     difference = image_difference(ours, theirs, level)
     new = difference.new_low, difference.new_high
@@ -107,6 +112,12 @@ def _row(arm: ArmResult, others: Mapping[int, Tested], results: Results) -> Popu
         new = anytime_bounds(e.n, e.delta, e.sd, difference.sd_images, level)
     shown = replace(difference, delta=e.delta, low=verdict.low, high=verdict.high, new_low=new[0], new_high=new[1])
     return PopulationRow(arm.name, shown, without)
+
+
+def _substituted(arm: ArmResult, reference: ArmResult) -> bool:
+    """Whether a pair of the verdict has a run that counts as chance, having no result."""
+    failed = arm.decision.substituted.keys() | reference.decision.substituted.keys()
+    return not failed.isdisjoint(arm.values.keys() & reference.values.keys())
 
 
 def _tested(arm: ArmResult) -> dict[int, Tested]:

@@ -54,7 +54,7 @@ def seeds_to_decide(verdicts: Mapping[str, Verdict], options: DecisionOptions, s
         e = verdicts[name].evidence
         if not e.sd:
             return None
-        return (pairs_to_decide if options.sequential else seeds_needed)(e.delta, e.sd, level)
+        return (pairs_to_decide if options.sequential else pairs_for_power)(e.delta, e.sd, level)
 
     return projected(verdicts, options.alpha, size, takes, options.same if options.sequential else None)
 
@@ -67,6 +67,14 @@ def _to_same(verdict: Verdict, same: float | None, level: float) -> int | None:
 def pairs_to_decide(delta: float, sd: float, level: float) -> int | None:
     """The pairs after which evidence reaches 1 / level if mean and spread stay as they are; None beyond ``FAR``."""
     return _first(lambda n: log_evidence(n, delta, sd) >= -math.log(level))
+
+
+def pairs_for_power(delta: float, sd: float, level: float) -> int | None:
+    """The pairs with which a paired t test at the level detects the difference with a power of ``POWER``; None beyond ``FAR``,
+    and where it is undefined.
+    """
+    n = seeds_needed(delta, sd, level, cap=FAR + 1)
+    return None if n is None or n > FAR else n
 
 
 def pairs_to_same(margin: float, sd: float, level: float) -> int | None:

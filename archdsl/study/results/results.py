@@ -197,7 +197,7 @@ def results(
             rest.append(replace(a, twin=first.name))
             continue
         base = {s: v for s, v in first.values.items() if s in a.values} if options.sequential else first.values
-        compared = compare(a.values, base, (a.name, first.name))
+        compared = compare(a.values, base, (a.name, first.name), options.alpha)
         rest.append(replace(a, comparison=compared, twin="" if twin is None else arms.arms[twin].name))
     conditions = usual([f.conditions for f in found.values() if f.status in ENDED])
     planned = [cell for cells, a in zip(own, raw, strict=True) for cell in cells[: a.planned]]

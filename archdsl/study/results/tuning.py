@@ -19,7 +19,8 @@ from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.plan import Found
 from archdsl.study.plan.tune import Tune
 from archdsl.study.plan.tuning import Setting, TuningPlan
-from archdsl.study.results.decide import WAITING, bad_value
+from archdsl.study.results.counted import bad_value
+from archdsl.study.results.decide import WAITING
 from archdsl.study.results.run_figures import UNTRAINED, RunFigures
 from archdsl.study.results.scale import Scale, scale_of
 from archdsl.study.stats.tuning_curve import band, expected_best
@@ -51,7 +52,7 @@ class CurvePoint:
 @dataclass(frozen=True)
 class ArmTuning:
     """An arm with its settings in the order in which they count, its own one first. ``pick`` is the one that is selected,
-    None as long as runs are missing; ``curve`` is empty as long.
+    None as long as runs are missing; ``curve`` is empty as long, and where no setting of the study has a score nor chance.
     """
 
     name: str
@@ -146,13 +147,16 @@ def _best(trials: Sequence[Trial], scale: Scale) -> int:
     return max(scored, key=lambda pair: pair[1], default=(0, 0.0))[0]
 
 
-def _curve(trials: Sequence[Trial], scale: Scale, worst: float, every: bool) -> tuple[CurvePoint, ...]:
+def _curve(trials: Sequence[Trial], scale: Scale, worst: float | None, every: bool) -> tuple[CurvePoint, ...]:
     """The tuning curve. Its first run is the arm's own setting, which is not drawn: after k runs the best score is that of
-    the own setting or of the best of k - 1 draws, whichever is better. A setting that lost counts as ``worst``.
+    the own setting or of the best of k - 1 draws, whichever is better. A setting that lost counts as ``worst``; there is no
+    curve where that is not known.
 
     Args:
         every: the settings are all that there are, so that nothing is left to be estimated.
     """
+    if worst is None:
+        return ()
     sign = 1 if scale.higher else -1
     first, *rest = (sign * (worst if t.score is None or t.loses else t.score) for t in trials)
     own = sign * first

@@ -25,7 +25,8 @@ DRAWS = 200  # their standard deviation is known to 5 %
 LEVEL = 0.975
 POINTS = 60  # of a curve
 STEEPEST = 8.0  # exponent of a power law
-Runs = tuple[tuple[float, tuple[tuple[int, float], ...]], ...]  # x → seed → value
+# x → seed and value; a seed has a value of each arm of that size.
+Runs = tuple[tuple[float, tuple[tuple[int, float], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def fit_curve(
     unit = math.exp(float(np.log(raw).mean())) if kind == "power" else 1.0  # so that powers neither vanish nor overflow
     seeds = sorted({seed for _, row in (*runs, *([held] if held is not None else [])) for seed, _ in row})
     table = [_row(row, seeds) for _, row in runs]
-    last = _row(held[1], seeds) if held is not None else None
+    last = [_row(held[1], seeds)] if held is not None else None
     xs = np.log(raw) if log else raw / unit
     relative = kind == "power" and all(v > 0 for _, row in runs for _, v in row)
     first, last_x = float(raw.min()), max(float(raw.max()), held[0] if held is not None else -math.inf)
@@ -155,7 +156,7 @@ def fit_curve(
             found["a"] *= unit ** found["b"]
         off = 0.0
         if last is not None:
-            own, many = _means([last], weights)
+            own, many = _means(last, weights)
             off = values[-1] - own[0] if many[0] else math.nan
         return [*found.values(), *values, off], others, list(found)
 
@@ -170,24 +171,26 @@ def fit_curve(
     value, half = float(best[-2]), None if spread is None else float(spread[-1])
     known = None if half is None or not math.isfinite(half) else half
     prediction = Estimate(value, None if known is None else value - known, None if known is None else value + known)
-    own, many = _means([last], ones)
+    own, many = _means(last, ones)
     return Fitted(coefficients, curve, len(seeds), prediction, float(own[0]) if many[0] else None)
 
 
-def _row(row: Sequence[tuple[int, float]], seeds: Sequence[int]) -> list[float]:
-    """The values in the order of the seeds; NaN where there is none."""
-    known = dict(row)
-    return [known.get(seed, math.nan) for seed in seeds]
+def _row(row: Sequence[tuple[int, float]], seeds: Sequence[int]) -> tuple[list[float], list[int]]:
+    """The sum of the values of each seed, in the order of the seeds, and how many they are."""
+    known: dict[int, list[float]] = {seed: [] for seed in seeds}
+    for seed, value in row:
+        if math.isfinite(value):
+            known[seed].append(value)
+    return [math.fsum(values) for values in known.values()], [len(values) for values in known.values()]
 
 
-def _means(table: Sequence[Sequence[float]], weights: Any) -> tuple[Any, Any]:
-    """The weighted mean of each row, and the sum of its weights."""
+def _means(table: Sequence[tuple[list[float], list[int]]], weights: Any) -> tuple[Any, Any]:
+    """The mean of all values of each row, those of a seed with its weight, and the sum of their weights."""
     import numpy as np
 
-    values = np.array(table)
-    there = np.where(np.isfinite(values), weights, 0.0)
-    counts = there.sum(1)
-    return (there * np.nan_to_num(values)).sum(1) / np.maximum(counts, 1e-300), counts
+    sums, numbers = np.array([row[0] for row in table]), np.array([row[1] for row in table])
+    counts = (numbers * weights).sum(1)
+    return (sums * weights).sum(1) / np.maximum(counts, 1e-300), counts
 
 
 def _solve(form: Form, x: Any, y: Any, scale: Any, starts: Sequence[Sequence[float]]) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from archdsl.study.amounts import ALPHA
 from archdsl.study.stats.interval import finite, half_width
 from archdsl.study.stats.power import detectable, seeds_needed
 from archdsl.study.stats.signflip import signflip
@@ -22,8 +23,9 @@ class Comparison:
 
     `delta` is the mean difference, `low` to `high` its 95 % t interval, `reference` the mean of B, `sd` the standard
     deviation of the n differences, `r` the correlation of the pairs, `p` that of the exact sign-flip test (not adjusted),
-    `superiority` P(A > B), `detectable` the smallest |delta| that n pairs show with a power of 0.8, and
-    `seeds_needed` the pairs that the delta observed would need. What is undefined is None, and `why` says so.
+    `superiority` P(A > B), `detectable` the smallest |delta| that a t test of n pairs at the level alpha shows with a power
+    of 0.8, and `seeds_needed` the pairs that the delta observed would need for it. What is undefined is None, and `why`
+    says so.
     """
 
     n: int = 0
@@ -40,7 +42,9 @@ class Comparison:
     why: tuple[str, ...] = ()
 
 
-def compare(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, str] = ("A", "B")) -> Comparison:
+def compare(
+    a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, str] = ("A", "B"), alpha: float = ALPHA
+) -> Comparison:
     """Compare results by seed (seed -> value); `names` are for the words. ValueError for a value that is not finite."""
     seeds = sorted(a.keys() & b.keys())
     why = list(_missing(a, b, names))
@@ -65,8 +69,8 @@ def compare(a: Mapping[int, float], b: Mapping[int, float], names: tuple[str, st
         r=r,
         p=signflip(deltas),
         superiority=superiority(ours, theirs),
-        detectable=None if sd is None else detectable(n, sd),
-        seeds_needed=None if sd is None else seeds_needed(delta, sd),
+        detectable=None if sd is None else detectable(n, sd, alpha),
+        seeds_needed=None if sd is None else seeds_needed(delta, sd, alpha),
         why=tuple(why),
     )
 

@@ -48,15 +48,17 @@ def _noncentrality(df: int, alpha: float, wanted: float) -> float:
     return high
 
 
-def seeds_needed(delta: float, sd: float, alpha: float = 0.05, power: float = POWER) -> int | None:
+def seeds_needed(
+    delta: float, sd: float, alpha: float = 0.05, power: float = POWER, cap: int = SEEDS_CAP
+) -> int | None:
     """The fewest pairs with which a two-sided paired t test detects `delta` with this power.
 
-    `SEEDS_CAP` stands for itself and for all that is above. None where it is undefined: delta = 0 or sd = 0.
+    `cap` stands for itself and for all that is above. None where it is undefined: delta = 0 or sd = 0.
     """
     if not delta or not sd > 0:
         return None
     effect = abs(delta) / sd
-    below = range(2, SEEDS_CAP)
+    below = range(2, cap)
     return below.start + bisect_left(below, power, key=lambda n: _power(n - 1, effect * math.sqrt(n), alpha))
 
 

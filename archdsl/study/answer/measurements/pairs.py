@@ -28,7 +28,7 @@ def paired(
         both = [pair for pair in found.order if pair in base and pair in values]
         if not both:
             raise _nothing_common(found, arm, reference)
-        holes = [pair for pair in found.order[: place[both[-1]] + 1] if pair not in base or pair not in values]
+        holes = [pair for pair in found.order[: place[both[-1]] + 1] if (pair in base) != (pair in values)]
         if holes and not drop:
             lacking = reference if holes[0] not in base else arm
             more = f" ({len(holes)} such pairs of `{arm}`)" if len(holes) > 1 else ""

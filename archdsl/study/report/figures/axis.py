@@ -17,6 +17,7 @@ from archdsl.study.report.figures.pareto import alike, tick
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import RunFigures
 from archdsl.study.results.unit import unit
+from archdsl.words.metrics.heads import OfHead
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,8 +92,8 @@ def _varies(groups: Mapping[tuple[str, ...], object], factor: Factor, others: Se
 
 
 def _on_training(results: Results, arm: ArmResult) -> list[float]:
-    """The figure of the training images that belongs to one of test or validation images."""
-    if results.measure.on not in ("test", "valid"):
+    """The figure of the training images that belongs to one of test or validation images; of a head there is none."""
+    if results.measure.on not in ("test", "valid") or isinstance(results.measure, OfHead):
         return []
     try:
         word = metric_of(f"train_{results.measure.word}")

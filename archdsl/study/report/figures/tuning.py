@@ -21,9 +21,9 @@ ROOM = 0.35  # above the curves, of their range
 def tuning(results: Results) -> str | None:
     """The curves of the first arms as SVG; None where none is known yet."""
     known = results.tuning
-    if known is None or known.picks is None:
+    arms = known.arms[:MOST_LINES] if known is not None and known.picks is not None else ()
+    if known is None or not any(arm.curve for arm in arms):
         return None
-    arms = known.arms[:MOST_LINES]
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
