@@ -54,13 +54,13 @@ class Distributed:
         if self.size > 1:
             dist.all_reduce(value, dist.ReduceOp.MIN)
 
-    def any(self, flag: bool, device: torch.device) -> bool:
-        """Whether any process says yes: all must leave the loop at the same step."""
+    def votes(self, device: torch.device, *flags: bool) -> tuple[bool, ...]:
+        """For each flag whether any process says yes: what is a call to the others must be made by all at the same step."""
         if self.size == 1:
-            return flag
-        votes = torch.tensor(int(flag), device=device if device.type == "cuda" else "cpu")
+            return flags
+        votes = torch.tensor([int(flag) for flag in flags], device=device if device.type == "cuda" else "cpu")
         dist.all_reduce(votes)
-        return bool(votes)
+        return tuple(vote > 0 for vote in votes.tolist())
 
     def broadcast(self, value: Any) -> Any:
         """What the leading process has, in every process."""

@@ -103,14 +103,15 @@ class Training:
         batches = self.replica.inputs.batches(number, [g for g in groups if not self._is_static(g)])
         for group in groups:
             now = time.perf_counter()
-            if distributed.any(job.stop(), self.device):
+            left = self._left(state.seconds + now - begin)
+            # Reading the progress is a call to the other processes, so one of them says when all do.
+            due = distributed.leads and job.every is not None and now - shown >= job.every
+            stop, late, due = distributed.votes(self.device, job.stop(), self._late(left), due)
+            if stop or late:
                 self._clock(begin, before)
-                return Stopped(number, state.step)
-            if (over := self._over(number, state.seconds + now - begin)) is not None:
-                self._clock(begin, before)
-                return over
+                return Stopped(number, state.step) if stop else self._timed_out(number)
             self._step(group, batches)
-            if job.every is not None and now - shown >= job.every:
+            if due:
                 figures = state.meter.read(distributed)
                 if figures.bad_step is not None:
                     break
@@ -120,18 +121,25 @@ class Training:
         figures = state.meter.read(distributed)  # waits for the device, so the time below is that of the work
         return (yield from self._end_epoch(number, figures, *self._clock(begin, before)))
 
-    def _over(self, number: int, seconds: float) -> TimedOut | None:
-        """What ends the run after so many seconds of training; None while it may go on. A call with a limit of its own takes a
-        step at least, so that the same command always gets further.
+    def _left(self, seconds: float) -> float | None:
+        """What is left of the time limit after so many seconds of training; None without a limit."""
+        limit, earlier = self.job.limit, self._earlier[1]
+        if limit is not None:
+            return limit - (seconds - earlier)
+        whole = self.job.settings.timelimit
+        return whole - seconds if whole is not None else None
+
+    def _late(self, left: float | None) -> bool:
+        """Whether the time limit ends the run. A call with a limit of its own takes a step at least, so that the same command
+        always gets further.
         """
-        job, (step, earlier) = self.job, self._earlier
-        if job.limit is not None:
-            limit, of, late = job.limit, "call", self.state.step > step and seconds - earlier > job.limit
-        elif job.settings.timelimit is not None:
-            limit, of, late = job.settings.timelimit, "run", seconds > job.settings.timelimit
-        else:
-            return None
-        return TimedOut(number, self.state.step, limit, of) if job.distributed.any(late, self.device) else None
+        return left is not None and left < 0 and (self.job.limit is None or self.state.step > self._earlier[0])
+
+    def _timed_out(self, number: int) -> TimedOut:
+        step, limit = self.state.step, self.job.limit
+        if limit is not None:
+            return TimedOut(number, step, limit)
+        return TimedOut(number, step, self.job.settings.timelimit or 0.0, "run")
 
     def _begin_static(self, number: int, groups: list[Group]) -> Iterator[Event]:
         """Prepare the static steps of an epoch; where a step cannot be captured, all of them run eagerly."""
@@ -201,6 +209,7 @@ class Training:
         scores: Counts | None = None,
     ) -> tuple[float, float | None] | None:
         job = self.job
+
         return evaluate(
             self.eval_net,
             data,
