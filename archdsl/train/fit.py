@@ -137,7 +137,7 @@ def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopO
             training.load(*checkpoint)
         signals.patient = True
         recorder.begin(setup.started, training, said)
-        with watchdog(limit):
+        with watchdog(limit) as training.watch:
             return recorder.follow(training)
     except RuntimeError as error:
         if distributed.size > 1 and lost(error):
@@ -192,6 +192,7 @@ class Recorder:
         """Run the loop to its end; write the log, the checkpoints, the weights and the result."""
         event: Event | None = None
         for event in training.events():
+            training.watch.rest()  # what is written may take its time
             self.tell(event)
             late = isinstance(event, Progress) and time.monotonic() - self.saved > SAVE_EVERY
             if late or isinstance(event, EpochDone | Stopped | TimedOut):

@@ -26,6 +26,7 @@ from archdsl.train.scores import evaluations
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
+from archdsl.train.watchdog import Watchdog
 from archdsl.words.tasks import Several
 
 End = Diverged | Stopped | TimedOut
@@ -47,6 +48,7 @@ class Training:
         self.scores = {part: scores_of(part, self.device, job.task) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
         self._earlier = (0, 0.0)  # steps and seconds of the calls before this one
+        self.watch = Watchdog()
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
     # -- the run ------------------------------------------------------------------------------------------
@@ -110,6 +112,7 @@ class Training:
             if stop or late:
                 self._clock(begin, before)
                 return Stopped(number, state.step) if stop else self._timed_out(number)
+            self.watch.beat(left)
             self._step(group, batches)
             if due:
                 figures = state.meter.read(distributed)
@@ -210,11 +213,15 @@ class Training:
     ) -> tuple[float, float | None] | None:
         job = self.job
 
+        def asked() -> bool:
+            self.watch.beat()  # before each batch
+            return stop()
+
         return evaluate(
             self.eval_net,
             data,
             job.normalise,
-            stop,
+            asked,
             size=job.settings.evalbatch,
             distributed=job.distributed,
             context=job.context,
@@ -232,6 +239,7 @@ class Training:
 
     def _finalise_weights(self) -> None:
         """Give the model the weights that it keeps, and exact statistics of batch norm where they are asked for."""
+        self.watch.rest()  # no step, and on many images it takes long
         self.state.keep_weights()
         if self.job.settings.precise_bn is not None:
             exact_statistics(self.job, self.job.settings.precise_bn, self.epoch)
