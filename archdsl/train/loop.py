@@ -167,11 +167,11 @@ class Training:
             train_step(self.net, self.update, [self.replica], ([b] for b in islice(batches, len(group.parts))))
         self.state.finish_step(group.images)
 
-    def _begin_step(self) -> None:
-        """What a step needs on the host: rates that change with progress, and seeded draws of the layers."""
+    def _begin_step(self, rank: int | None = None) -> None:
+        """What a step needs on the host: rates that change with progress, and seeded draws of the layers (see ``replica``)."""
         for listener in self._progress_listeners:
             listener(self.state.step / self.job.steps)
-        self.replica.seed_dropout()
+        self.replica.seed_dropout(rank)
 
     def _end_epoch(
         self, number: int, figures: Figures, seconds: float, images: int
@@ -240,9 +240,12 @@ class Training:
     def _finalise_weights(self) -> None:
         """Give the model the weights that it keeps, and exact statistics of batch norm where they are asked for."""
         self.watch.rest()  # no step, and on many images it takes long
-        self.state.keep_weights()
-        if self.job.settings.precise_bn is not None:
-            exact_statistics(self.job, self.job.settings.precise_bn, self.epoch)
+        state, images = self.state, self.job.settings.precise_bn
+        state.keep_weights()
+        if images is not None:
+            # A run that goes on after its last step has made none in this process, and processes differ in their draws.
+            self._begin_step(rank=0)
+            exact_statistics(self.job, images, state.last.epoch if state.last is not None else self.epoch)
 
     # -- to a checkpoint and back -------------------------------------------------------------------------
 
