@@ -23,6 +23,7 @@ from archdsl.train.metrics import Counts, Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.scores import evaluations
+from archdsl.train.state import Spent
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
@@ -122,7 +123,10 @@ class Training:
                 rate = (state.meter.seen - before) / (time.perf_counter() - begin)
                 yield Progress(number, state.step, figures.loss, figures.accuracy, rate)
         figures = state.meter.read(distributed)  # waits for the device, so the time below is that of the work
-        return (yield from self._end_epoch(number, figures, *self._clock(begin, before)))
+        took = self._clock(begin, before)
+        if groups or state.spent is None:  # else it was stopped behind its last step
+            state.spent = Spent(*took, self.update.gradient_norms() if self._looks(number) else {})
+        return (yield from self._end_epoch(number, figures, state.spent))
 
     def _left(self, seconds: float) -> float | None:
         """What is left of the time limit after so many seconds of training; None without a limit."""
@@ -173,9 +177,7 @@ class Training:
             listener(self.state.step / self.job.steps)
         self.replica.seed_dropout(rank)
 
-    def _end_epoch(
-        self, number: int, figures: Figures, seconds: float, images: int
-    ) -> Generator[Event, None, End | None]:
+    def _end_epoch(self, number: int, figures: Figures, spent: Spent) -> Generator[Event, None, End | None]:
         """Are loss and weights finite, and how good are they; returns what ended the run, if that did."""
         job, state, distributed = self.job, self.state, self.job.distributed
         if figures.bad_step is not None:
@@ -185,24 +187,28 @@ class Training:
         each = self.scores["valid"] if isinstance(job.task, Several) and job.valid is not None else None
         with state.averaged():
             valid = self._evaluate(job.valid, job.stop, scores=each) if job.valid is not None else (None, None)
-            more = self._looked_at(number) if valid is not None else None
+            more = self._looked_at(number, spent) if valid is not None else None
         if valid is None or more is None:
             return Stopped(number, state.step)
         more |= each.read(distributed) if each is not None else {}  # how each head fares; the loss is their sum
-        yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images, more)
+        yield state.finish_epoch(number, figures, valid, self.update.rate, spent.seconds, spent.images, more)
         return None
 
-    def _looked_at(self, number: int) -> dict[str, float] | None:
+    def _looks(self, number: int) -> bool:
+        """Whether it is the turn of `evaluate_every` after an epoch."""
+        every = self.job.settings.evaluate_every
+        return bool(every and number % every == 0)
+
+    def _looked_at(self, number: int, spent: Spent) -> dict[str, float] | None:
         """The figures of `evaluate_every` after an epoch, none where it is not its turn; None if asked to stop."""
-        job, every = self.job, self.job.settings.evaluate_every
-        found: dict[str, float] = {}
-        for part, feed in (("test", job.test), ("train_eval", job.train)) if every and number % every == 0 else ():
+        job, found = self.job, dict[str, float]()
+        for part, feed in (("test", job.test), ("train_eval", job.train)) if self._looks(number) else ():
             figures = self._evaluate(feed, job.stop)
             if figures is None:
                 return None
             named = zip((f"{part}_loss", f"{part}_accuracy"), figures, strict=True)
             found |= {name: value for name, value in named if value is not None}
-        return found | self.update.gradient_norms() if found else found
+        return found | spent.norms
 
     def _evaluate(
         self,
@@ -256,6 +262,8 @@ class Training:
     def load(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.update.load(*self.state.load(tensors, about))
+        if self.state.step:  # of a run that was stopped behind the last step of an epoch, the epoch has this rate
+            self.update.set_factor(self.replica.factor(self.state.step - 1))
         self._earlier = (self.state.step, self.state.seconds)
 
 

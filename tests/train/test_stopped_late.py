@@ -116,3 +116,25 @@ train sgd(0.05) epochs(9) batch(40) freeze(stem, until=2) converged(1000) precis
     assert torch.equal(kept["stem.bn.running_mean"], torch.zeros(4))
     (other,) = (k for k in kept if k.endswith("bn.running_mean") and not k.startswith("stem"))
     assert not torch.equal(kept[other], torch.zeros(4))
+
+
+EVERY = """net conv(4) relu gap linear(classes)
+data fashion-mini subset(120) valid(25%)
+train sgd(0.1) epochs(2) batch(30) cosine evaluate_every(1)"""
+
+
+@pytest.mark.parametrize("at", [4, 5, 6], ids=["validation", "test", "training"])
+def test_an_epoch_that_was_stopped_in_its_evaluation_is_logged_as_it_was(
+    at: int, undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = [e for e in undisturbed(EVERY)[1] if isinstance(e, EpochDone)]
+    heard: list[object] = []
+    with monkeypatch.context() as patch:
+        struck(patch, at)
+        with pytest.raises(Interrupted):
+            go(EVERY, tmp_path, listen=heard.append)
+    go(EVERY, tmp_path, listen=heard.append)
+    first, last = (e for e in heard if isinstance(e, EpochDone))
+    assert [(e.lr, e.figures) for e in (first, last)] == [(e.lr, e.figures) for e in straight]
+    assert last.figures["grad_norm"] > 0
+    assert last.images_per_second == pytest.approx(90 / last.seconds)

@@ -109,10 +109,12 @@ class Update:
 
     def gradient_norms(self) -> dict[str, float]:
         """The Euclidean norms of the gradients of the last step, after penalties and clipping: ``grad_norm`` of all, and
-        ``grad_norm/PARAMETER`` of each.
+        ``grad_norm/PARAMETER`` of each; none where no step was made.
         """
         live = {name: p.grad for name, p in self._named.items() if p.grad is not None}
-        norms = torch.stack(torch._foreach_norm(list(live.values()))).double() if live else torch.zeros(0)
+        if not live:
+            return {}
+        norms = torch.stack(torch._foreach_norm(list(live.values()))).double()
         own = {f"grad_norm/{name}": norm for name, norm in zip(live, norms.tolist(), strict=True)}
         return {"grad_norm": float(norms.norm()), **own}
 
