@@ -70,6 +70,14 @@ class Distributed:
         dist.broadcast_object_list(box)
         return box[0]
 
+    @torch.no_grad()
+    def level(self, net: nn.Module) -> None:
+        """Give every process the buffers of the leading one, such as batch norm's statistics."""
+        for buffer in net.buffers() if self.size > 1 else ():
+            value = buffer.contiguous()  # which it is not in another memory layout
+            dist.broadcast(value, 0)
+            buffer.copy_(value)
+
     def wrap(self, net: nn.Module, device: torch.device, thaws: bool = False) -> nn.Module:
         """The net with gradients averaged over the processes; where parts of it ``thaws`` on the way, each pass looks
         which parameters have one.
@@ -80,6 +88,11 @@ class Distributed:
         wrapped = nn.parallel.DistributedDataParallel(net, device_ids=ids, find_unused_parameters=thaws)
         _KEPT.append(wrapped)
         return wrapped
+
+
+def unwrapped(net: nn.Module) -> nn.Module:
+    """The net without the wrapper: each pass of that one is a call to the other processes."""
+    return net.module if isinstance(net, nn.parallel.DistributedDataParallel) else net
 
 
 def started_by_torchrun() -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, Event, Progress, Stopped, TimedOut, Warned
+from archdsl.train.distributed import unwrapped
 from archdsl.train.head_scores import scores_of
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
@@ -41,7 +42,7 @@ class Training:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.net = job.net if job.net is not None else job.model
-        self.eval_net = viewed(self.net, job.settings.tta)
+        self.eval_net = viewed(unwrapped(self.net), job.settings.tta)  # processes may have unequally many batches
         self.device = job.normalise.scale.device
         self.update = Update(job.model, job.settings, job.scales, held=job.graph)
         self.replica = SeedReplica(job)
@@ -223,6 +224,7 @@ class Training:
             self.watch.beat()  # before each batch
             return stop()
 
+        job.distributed.level(self.eval_net)
         return evaluate(
             self.eval_net,
             data,

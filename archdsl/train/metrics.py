@@ -129,7 +129,8 @@ class HitMeter(Meter):
         """Of ``count`` images in all processes, whether each was classified correctly; shape (count,)."""
         start, stop = distributed.part(count)
         found = torch.zeros(count, dtype=torch.uint8, device=self.hits.device)
-        found[start:stop] = torch.cat(self._batches)
+        if self._batches:  # a process may have none
+            found[start:stop] = torch.cat(self._batches)
         distributed.total(found)
         return found.bool().cpu().numpy()
 
@@ -149,8 +150,8 @@ def evaluate(
     task: Task = CLASSIFICATION,
 ) -> tuple[float, float | None] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
-    mode as is. Each process takes its own part of the images. ``meter``, if given, is a new one that counts them; ``scores``
-    counts the same images.
+    mode as is. Each process takes its own part of the images, so a pass of the net must be no call to the others. ``meter``, if
+    given, is a new one that counts them; ``scores`` counts the same images.
     """
     mode = net.training
     net.eval()
@@ -159,7 +160,8 @@ def evaluate(
     if scores is not None:
         scores.reset()
     try:
-        for images, labels in data.batches(in_order(len(data), size, *distributed.part(len(data))), device):
+        own = in_order(len(data), size, *distributed.part(len(data)))
+        for images, labels in data.batches([part for part in own if len(part)], device):
             if stop() and distributed.size == 1:
                 return None
             with context():

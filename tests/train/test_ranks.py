@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from archdsl.runs.events import EpochDone, Progress
+import pytest
+
+from archdsl.data.batches import resident
+from archdsl.runs.events import EpochDone, Finished, Progress
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.distributed import Distributed, joined
+from archdsl.train.job import Job
 from archdsl.train.loop import train
+from archdsl.train.metrics import evaluate
 from archdsl.words.train.optimizers import Sgd
 from tests.forked import Forked
-from tests.train.nets import CPU, job, small_net
+from tests.train.nets import CPU, job, small_net, stripes
 from tests.train.ranks import together
 
 SETTINGS = TrainSettings(Sgd(0.1, 0.9, False), epochs=2, batch=16, evalbatch=8)
 
 
-def made(distributed: Distributed, settings: TrainSettings = SETTINGS, **more: Any) -> Any:
+def made(distributed: Distributed, settings: TrainSettings = SETTINGS, **more: Any) -> Job:
     """A job on stripes, of a net with batch norm and dropout."""
     model = small_net(2)
     return job(settings, model, net=distributed.wrap(model, CPU), distributed=distributed, **more)
@@ -35,3 +41,22 @@ def test_progress_is_read_by_all_when_one_shows_it(forking: Forked) -> None:
     first, second = together(forking, shown)
     assert first == second
     assert [len(part) for part in first] == [6, 2]
+
+
+def judged(rank: int) -> list[list[float | None]]:
+    """What the events say of the last weights, and what an evaluation in this process alone does."""
+    with joined("cpu") as distributed:
+        own = replace(made(distributed, valid=resident(stripes(17, 1), CPU)), test=resident(stripes(1, 2), CPU))
+        events = list(train(own))
+    assert isinstance(events[-1], Finished)
+    (done,) = [e for e in events if isinstance(e, EpochDone) and e.epoch == 2]
+    alone = [evaluate(own.model, part, own.normalise) or (None, None) for part in (own.valid, own.test)]
+    told = [done.valid_loss, done.valid_accuracy, events[-1].test_loss, events[-1].test_accuracy]
+    return [told, [figure for both in alone for figure in both]]
+
+
+def test_parts_of_unequally_many_batches_are_judged(forking: Forked) -> None:
+    """Of 17 validation images one process has one batch, and the other two; of one test image one process has none."""
+    first, second = together(forking, judged)
+    assert first[0] == second[0] == pytest.approx(first[1])
+    assert first[1] == second[1], "all processes have the same net"
