@@ -194,7 +194,7 @@ class Recorder:
         for event in training.events():
             training.watch.rest()  # what is written may take its time
             self.tell(event)
-            late = isinstance(event, Progress) and time.monotonic() - self.saved > SAVE_EVERY
+            late = isinstance(event, Progress) and self.late(training)
             if late or isinstance(event, EpochDone | Stopped | TimedOut):
                 self.save(training)
         if event is None:
@@ -229,10 +229,16 @@ class Recorder:
             self.folder.note(outcome(event))
         return event
 
+    def late(self, training: Training) -> bool:
+        """Whether it is time for a checkpoint; the leading process says so."""
+        distributed = training.job.distributed
+        due = distributed.leads and time.monotonic() - self.saved > SAVE_EVERY
+        return distributed.votes(training.device, due)[0]
+
     def save(self, training: Training) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, which all processes make together."""
+        tensors, about = training.checkpoint()
         if self.folder is not None:
-            tensors, about = training.checkpoint()
             self.folder.save(tensors, about)
         self.saved = time.monotonic()
 

@@ -92,8 +92,9 @@ class Training:
     @property
     def _open(self) -> bool:
         """Whether a run was stopped between the last step of an epoch and the end of its validation."""
-        step = self.state.step
-        return self.state.meter.seen > 0 and (step % self.job.per_epoch == 0 or step == self.job.steps)
+        step, last = self.state.step, self.state.last
+        whole = step > 0 and (step % self.job.per_epoch == 0 or step == self.job.steps)
+        return whole and (last is None or last.step < step)
 
     def _epoch(self, number: int) -> Generator[Event, None, End | None]:
         """One epoch, or what is left of it; returns what ended the run, if anything did."""
@@ -258,12 +259,16 @@ class Training:
     # -- to a checkpoint and back -------------------------------------------------------------------------
 
     def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that the next step depends on: tensors by name, and plain values."""
-        return self.state.checkpoint(self.update.state())
+        """All that the next step depends on: tensors by name, and plain values. Several processes make it together."""
+        tensors, about = self.state.checkpoint(self.update.state())
+        sums = self.state.meter.state(self.job.distributed)
+        return {**tensors, **{f"meter/{name}": value for name, value in sums.items()}}, about
 
     def load(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.update.load(*self.state.load(tensors, about))
+        if not self.job.distributed.leads:  # the leading process has the sums of all
+            self.state.meter.reset()
         if self.state.step:  # of a run that was stopped behind the last step of an epoch, the epoch has this rate
             self.update.set_factor(self.replica.factor(self.state.step - 1))
         self._earlier = (self.state.step, self.state.seconds)

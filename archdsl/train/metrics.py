@@ -98,10 +98,16 @@ class Meter:
         accuracy = hits / max(seen, 1) if self.task.counted else None
         return Figures(float(loss) / max(seen, 1), accuracy, None if first == NEVER else first)
 
-    def state(self) -> dict[str, Tensor]:
-        """The sums, for a checkpoint."""
+    def state(self, distributed: Distributed = ALONE) -> dict[str, Tensor]:
+        """The sums over all processes, for a checkpoint; those of one process are its own tensors."""
         items = {"items": self.items} if self.items is not None else {}
-        return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen), **items}
+        own = {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen), **items}
+        if distributed.size == 1:
+            return own
+        sums = {name: value.to(self.loss.device, copy=True) for name, value in own.items()}
+        distributed.total(*(value for name, value in sums.items() if name != "bad"))
+        distributed.least(sums["bad"])
+        return sums
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take over the sums of ``state``."""

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from archdsl.data.batches import resident
-from archdsl.runs.events import EpochDone, Finished, Progress
+from archdsl.runs.events import EpochDone, Finished, Progress, Stopped
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.distributed import Distributed, joined
 from archdsl.train.job import Job
-from archdsl.train.loop import train
+from archdsl.train.loop import Training, train
 from archdsl.train.metrics import evaluate
 from archdsl.words.train.optimizers import Sgd
 from tests.forked import Forked
@@ -60,3 +60,22 @@ def test_parts_of_unequally_many_batches_are_judged(forking: Forked) -> None:
     first, second = together(forking, judged)
     assert first[0] == second[0] == pytest.approx(first[1])
     assert first[1] == second[1], "all processes have the same net"
+
+
+def resumed(rank: int) -> list[list[float | None]]:
+    """Loss and accuracy of each epoch of a run, straight and stopped within its second epoch."""
+    with joined("cpu") as distributed:
+        straight = list(train(made(distributed)))
+        first = Training(made(distributed, stop=lambda: first.state.step == 5))
+        stopped = list(first.events())
+        assert isinstance(stopped[-1], Stopped)
+        second = Training(made(distributed))
+        second.load(*distributed.broadcast(first.checkpoint()))
+        again = [*stopped, *second.events()]
+    return [[f for e in all_ if isinstance(e, EpochDone) for f in (e.loss, e.accuracy)] for all_ in (straight, again)]
+
+
+def test_an_epoch_that_was_stopped_counts_the_images_of_all_processes(forking: Forked) -> None:
+    first, second = together(forking, resumed)
+    assert first == second
+    assert first[1] == pytest.approx(first[0], rel=1e-6)
