@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from archdsl.data.batches import resident
+from archdsl.errors import ArchError
 from archdsl.runs.events import EpochDone, Finished, Progress, Stopped
 from archdsl.settings.experiment import TrainSettings
+from archdsl.train.checks import check_parts
 from archdsl.train.distributed import Distributed, joined
-from archdsl.train.job import Job
+from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training, train
 from archdsl.train.metrics import evaluate
 from archdsl.words.train.optimizers import Sgd
@@ -79,3 +81,19 @@ def test_an_epoch_that_was_stopped_counts_the_images_of_all_processes(forking: F
     first, second = together(forking, resumed)
     assert first == second
     assert first[1] == pytest.approx(first[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "accumulate", "least"),
+    [(449, 64, 2, 1), (450, 64, 2, 2), (401, 50, 1, 0), (402, 50, 1, 2), (404, 50, 1, 0), (512, 64, 2, 0)],
+)
+def test_each_process_has_two_images_of_each_batch(images: int, batch: int, accumulate: int, least: int) -> None:
+    """A last image alone joins the batch before; a step of several batches may end in a small one."""
+    settings = replace(SETTINGS, batch=batch, accumulate=accumulate)
+    several = job(settings, count=images, distributed=Distributed(1, 2))
+    if not least:
+        check_parts(several)
+        assert min(len(part) for group in steps_left(several, 1, 0) for part in group.parts) >= 2
+        return
+    with pytest.raises(ArchError, match=f"the smallest batch of an epoch has {least} image.*2 processes"):
+        check_parts(several)
