@@ -7,18 +7,21 @@ from typing import Any
 
 import pytest
 
+from archdsl.accelerate.plan import Plan
 from archdsl.data.batches import resident
 from archdsl.errors import ArchError
 from archdsl.runs.events import EpochDone, Finished, Progress, Stopped
 from archdsl.settings.experiment import TrainSettings
+from archdsl.train import prepare as setups
 from archdsl.train.checks import check_parts
 from archdsl.train.distributed import Distributed, joined
 from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training, train
 from archdsl.train.metrics import evaluate
+from archdsl.train.options import FitOptions
 from archdsl.words.train.optimizers import Sgd
 from tests.forked import Forked
-from tests.train.nets import CPU, job, small_net, stripes
+from tests.train.nets import CPU, experiment, job, small_net, stripes
 from tests.train.ranks import together
 
 SETTINGS = TrainSettings(Sgd(0.1, 0.9, False), epochs=2, batch=16, evalbatch=8)
@@ -97,3 +100,20 @@ def test_each_process_has_two_images_of_each_batch(images: int, batch: int, accu
         return
     with pytest.raises(ArchError, match=f"the smallest batch of an epoch has {least} image.*2 processes"):
         check_parts(several)
+
+
+def chosen(rank: int) -> list[object]:
+    asked: list[object] = []
+
+    def choose(model: object, shape: tuple[int, ...], *more: object) -> tuple[Plan, str]:
+        asked.append(shape)
+        return Plan(threads=1 + rank), f"chosen by {rank}"
+
+    setups.choose = choose  # type: ignore[assignment]
+    with joined("cpu") as distributed:
+        setup = setups.prepare(small_net(10), experiment(), FitOptions(device="cpu"), distributed, lambda: False)
+    return [setup.plan.threads, any("chosen by 0" in note for note in setup.started.notes), asked]
+
+
+def test_one_process_chooses_the_plan_of_all_for_its_part_of_a_batch(forking: Forked) -> None:
+    assert together(forking, chosen) == [[1, True, [[32, 1, 28, 28]]], [1, True, []]]
