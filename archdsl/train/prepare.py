@@ -197,7 +197,7 @@ def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun
     init, text = experiment.train.init if fresh else None, experiment.text
     begun = begin(model, init, lambda: trace_of(text, experiment.name))
     still = frozen(experiment).bind(model)
-    check_left(model.parameters())
+    check_left(model, still)
     return begun, still
 
 
