@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from archdsl.accelerate.plan import Plan
 from archdsl.data.batches import resident
+from archdsl.emit.layers.weights import ZeroBatchNorm1d, ZeroBatchNorm2d
 from archdsl.errors import ArchError
 from archdsl.runs.events import EpochDone, Finished, Progress, Stopped
 from archdsl.settings.experiment import TrainSettings
@@ -19,6 +23,7 @@ from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training, train
 from archdsl.train.metrics import evaluate
 from archdsl.train.options import FitOptions
+from archdsl.train.sync_batchnorm import synchronise
 from archdsl.words.train.optimizers import Sgd
 from tests.forked import Forked
 from tests.train.nets import CPU, experiment, job, small_net, stripes
@@ -117,3 +122,41 @@ def chosen(rank: int) -> list[object]:
 
 def test_one_process_chooses_the_plan_of_all_for_its_part_of_a_batch(forking: Forked) -> None:
     assert together(forking, chosen) == [[1, True, [[32, 1, 28, 28]]], [1, True, []]]
+
+
+NORMS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "image": (lambda: nn.BatchNorm2d(3), (7, 3, 4, 5)),
+    "zero": (lambda: ZeroBatchNorm2d(3), (7, 3, 4, 5)),
+    "vector": (lambda: nn.BatchNorm1d(5), (7, 5)),
+    "zero vector": (lambda: ZeroBatchNorm1d(5), (7, 5)),
+    "bare": (lambda: nn.BatchNorm2d(3, affine=False), (7, 3, 4, 5)),
+    "bare vector": (lambda: nn.BatchNorm1d(5, momentum=None, affine=False), (7, 5)),
+}
+
+
+def normalised(rank: int) -> dict[str, list[float]]:
+    """How far the rows of one process are from those of the whole batch in one: output, gradient and both averages."""
+    found = {}
+    with joined("cpu") as distributed:
+        for name, (make, shape) in NORMS.items():
+            torch.manual_seed(3)
+            x, direction = torch.randn(shape), torch.randn(shape)
+            low, high = distributed.part(shape[0])
+            results = []
+            for rows, net in ((slice(None), make()), (slice(low, high), synchronise(make(), CPU))):
+                for p in net.parameters():
+                    nn.init.constant_(p, 0.7)
+                own = x[rows].clone().requires_grad_()
+                y = net.train()(own)
+                (y * direction[rows]).sum().backward()
+                results.append((y, own.grad, net.running_mean, net.running_var))
+            whole, part = results
+            pairs = zip((whole[0][low:high], whole[1][low:high], *whole[2:]), part, strict=True)
+            found[name] = [float((a - b).abs().max()) for a, b in pairs]
+    return found
+
+
+def test_each_batch_norm_is_over_the_images_of_all(forking: Forked) -> None:
+    for found in together(forking, normalised):
+        assert found.keys() == NORMS.keys()
+        assert all(difference < 1e-5 for differences in found.values() for difference in differences), found
