@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 # What layers of these traits hold is added to the values or scales them, whatever its shape; see ``optim.parts``.
 NO_WEIGHTS = frozenset(("norm", "scale", "class", "position"))
 NOTHING_LEFT = ("`freeze` leaves nothing to train", "freeze less; `archdsl eval` evaluates a net as it is")
+NOTHING_YET = (
+    "`freeze` leaves nothing to train in the first epoch",
+    "freeze less: a part with `until` is frozen from the first epoch on",
+)
 NOT_SLOWED = (
     "`rate` and `layerdecay` have no effect: no layer that they slow down is trained",
     "leave them out, or freeze less",
@@ -114,6 +118,9 @@ def network_findings(
     left = parameters(trace, frozen)
     if train.freeze and not left:
         yield Finding(*NOTHING_LEFT, train.freeze[0])
+        return
+    if train.freeze and not parameters(trace, {path for word in train.freeze for path in layers_of(trace, word.part)}):
+        yield Finding(*NOTHING_YET, train.freeze[0])
         return
     for word in idle:
         yield _idle(f"`freeze({word.part})` has no effect: the part has nothing that is trained", word)

@@ -14,8 +14,9 @@ from archdsl.emit.causal import LOOKS_AHEAD, looks_ahead
 from archdsl.emit.memory import check_memory, is_out_of_memory
 from archdsl.errors import ArchError
 from archdsl.report.numbers import many
+from archdsl.settings.checks import Steps
 from archdsl.settings.experiment import DataSettings, Experiment
-from archdsl.settings.network_checks import ONE_IMAGE, wrong_classes, wrong_shape
+from archdsl.settings.network_checks import ONE_IMAGE, smallest_batch, wrong_classes, wrong_shape
 from archdsl.settings.schedule import check as check_schedule
 from archdsl.train.job import Job
 from archdsl.words.tasks import task_of
@@ -53,10 +54,10 @@ def check_fit(model: nn.Module, normal: Normalise, test: Feed, data: DataSetting
 def check_parts(job: Job) -> None:
     """Every process needs two images of every batch, and a schedule some steps."""
     check_schedule(job.settings.schedule, job.settings.warmup, job.steps, job.per_epoch)
-    rest = len(job.train) % job.group or job.group
-    if job.distributed.size > 1 and min(rest, job.settings.batch) < 2 * job.distributed.size:
+    least = smallest_batch(job.settings, Steps(len(job.train), job.group))
+    if job.distributed.size > 1 and least < 2 * job.distributed.size:
         raise ArchError(
-            f"the last batch of an epoch has {many(rest, 'image')}, too few for {job.distributed.size} processes",
+            f"the smallest batch of an epoch has {many(least, 'image')}, too few for {job.distributed.size} processes",
             help=f"another batch size than batch({job.settings.batch}), or fewer processes",
         )
 

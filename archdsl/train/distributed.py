@@ -54,13 +54,13 @@ class Distributed:
         if self.size > 1:
             dist.all_reduce(value, dist.ReduceOp.MIN)
 
-    def any(self, flag: bool, device: torch.device) -> bool:
-        """Whether any process says yes: all must leave the loop at the same step."""
+    def votes(self, device: torch.device, *flags: bool) -> tuple[bool, ...]:
+        """For each flag whether any process says yes: what is a call to the others must be made by all at the same step."""
         if self.size == 1:
-            return flag
-        votes = torch.tensor(int(flag), device=device if device.type == "cuda" else "cpu")
+            return flags
+        votes = torch.tensor([int(flag) for flag in flags], device=device if device.type == "cuda" else "cpu")
         dist.all_reduce(votes)
-        return bool(votes)
+        return tuple(vote > 0 for vote in votes.tolist())
 
     def broadcast(self, value: Any) -> Any:
         """What the leading process has, in every process."""
@@ -69,6 +69,14 @@ class Distributed:
         box = [value]
         dist.broadcast_object_list(box)
         return box[0]
+
+    @torch.no_grad()
+    def level(self, net: nn.Module) -> None:
+        """Give every process the buffers of the leading one, such as batch norm's statistics."""
+        for buffer in net.buffers() if self.size > 1 else ():
+            value = buffer.contiguous()  # which it is not in another memory layout
+            dist.broadcast(value, 0)
+            buffer.copy_(value)
 
     def wrap(self, net: nn.Module, device: torch.device, thaws: bool = False) -> nn.Module:
         """The net with gradients averaged over the processes; where parts of it ``thaws`` on the way, each pass looks
@@ -80,6 +88,11 @@ class Distributed:
         wrapped = nn.parallel.DistributedDataParallel(net, device_ids=ids, find_unused_parameters=thaws)
         _KEPT.append(wrapped)
         return wrapped
+
+
+def unwrapped(net: nn.Module) -> nn.Module:
+    """The net without the wrapper: each pass of that one is a call to the other processes."""
+    return net.module if isinstance(net, nn.parallel.DistributedDataParallel) else net
 
 
 def started_by_torchrun() -> bool:

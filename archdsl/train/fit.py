@@ -137,7 +137,7 @@ def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopO
             training.load(*checkpoint)
         signals.patient = True
         recorder.begin(setup.started, training, said)
-        with watchdog(limit):
+        with watchdog(limit) as training.watch:
             return recorder.follow(training)
     except RuntimeError as error:
         if distributed.size > 1 and lost(error):
@@ -192,8 +192,9 @@ class Recorder:
         """Run the loop to its end; write the log, the checkpoints, the weights and the result."""
         event: Event | None = None
         for event in training.events():
+            training.watch.rest()  # what is written may take its time
             self.tell(event)
-            late = isinstance(event, Progress) and time.monotonic() - self.saved > SAVE_EVERY
+            late = isinstance(event, Progress) and self.late(training)
             if late or isinstance(event, EpochDone | Stopped | TimedOut):
                 self.save(training)
         if event is None:
@@ -228,10 +229,16 @@ class Recorder:
             self.folder.note(outcome(event))
         return event
 
+    def late(self, training: Training) -> bool:
+        """Whether it is time for a checkpoint; the leading process says so."""
+        distributed = training.job.distributed
+        due = distributed.leads and time.monotonic() - self.saved > SAVE_EVERY
+        return distributed.votes(training.device, due)[0]
+
     def save(self, training: Training) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, which all processes make together."""
+        tensors, about = training.checkpoint()
         if self.folder is not None:
-            tensors, about = training.checkpoint()
             self.folder.save(tensors, about)
         self.saved = time.monotonic()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from archdsl.errors import ArchError
 from archdsl.ir.places import depths, layers_of
-from archdsl.settings.network_checks import NOT_SLOWED, NOTHING_LEFT
+from archdsl.settings.network_checks import NOT_SLOWED, NOTHING_LEFT, NOTHING_YET
 from archdsl.transfer.read import trace_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class Frozen:
                 return self._until[path]
             path = path.rpartition(".")[0]
         return 0
+
+    def held(self, epoch: int) -> set[int]:
+        """The ids of the parameters that are frozen in an epoch, counted from 1."""
+        return {id(p) for module, epochs in self._modules if epoch <= epochs for p in module.parameters()}
 
     def hold(self, epoch: int) -> None:
         """Make it so for an epoch, counted from 1; after ``train()``, which sets every batch norm to learn."""
@@ -136,11 +140,14 @@ def _owners(model: nn.Module) -> Iterator[tuple[str, Parameter]]:
                 yield path, parameter
 
 
-def check_left(parameters: Iterable[Parameter]) -> None:
-    """Refuse a run that would train nothing.
+def check_left(model: nn.Module, still: Frozen) -> None:
+    """Refuse a run that would train nothing, or nothing in its first epoch.
 
     Raises:
-        ArchError: every parameter is frozen for good.
+        ArchError: every parameter is frozen.
     """
-    if not any(p.requires_grad for p in parameters):
+    wanted = {id(p) for p in model.parameters() if p.requires_grad}
+    if not wanted:
         raise ArchError(NOTHING_LEFT[0], help=NOTHING_LEFT[1])
+    if wanted <= still.held(1):
+        raise ArchError(NOTHING_YET[0], help=NOTHING_YET[1])

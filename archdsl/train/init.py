@@ -1,13 +1,19 @@
-"""Initial weights that depend on the seed and on the layer, not on what else is in the net."""
+"""Initial weights: drawn by the seed and the layer, whatever else is in the net, or taken from the training images."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from archdsl.data.batches import Feed
+from archdsl.data.normalise import Normalise
 from archdsl.seeds import stream
+
+WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
 
 
 def initialise(model: nn.Module, seed: int) -> tuple[str, ...]:
@@ -36,3 +42,25 @@ def initialise(model: nn.Module, seed: int) -> tuple[str, ...]:
             seen[shape] += 1
             reset()
     return tuple(untouched)
+
+
+def whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()) -> None:
+    """Let the layers that take their weights from the training images do so, from the first of them; not those whose
+    weights, ``kept`` from another net, are there already. (A net that has a module of the name `whiten` is none.)
+    """
+    layers: list[Any] = [
+        m for n, m in model.named_modules() if callable(getattr(type(m), "whiten", None)) and f"{n}.weight" not in kept
+    ]
+    if not layers:
+        return
+    images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
+
+    def take(layer: Any, arrived: tuple[Tensor, ...]) -> None:
+        layer.whiten(arrived[0])
+
+    hooks = [m.register_forward_pre_hook(take) for m in layers]
+    with torch.no_grad():
+        model.eval()(normal(images))
+        model.train()
+    for hook in hooks:
+        hook.remove()

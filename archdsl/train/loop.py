@@ -16,6 +16,7 @@ from torch import Tensor
 
 from archdsl.data.batches import Feed
 from archdsl.runs.events import Diverged, Event, Progress, Stopped, TimedOut, Warned
+from archdsl.train.distributed import unwrapped
 from archdsl.train.head_scores import scores_of
 from archdsl.train.inputs import Batch
 from archdsl.train.job import Group, Job, exact_statistics, steps_left
@@ -23,9 +24,11 @@ from archdsl.train.metrics import Counts, Figures, HitMeter, Meter, evaluate
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.scores import evaluations
+from archdsl.train.state import Spent
 from archdsl.train.static import Static
 from archdsl.train.step import train_step
 from archdsl.train.tta import viewed
+from archdsl.train.watchdog import Watchdog
 from archdsl.words.tasks import Several
 
 End = Diverged | Stopped | TimedOut
@@ -39,7 +42,7 @@ class Training:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.net = job.net if job.net is not None else job.model
-        self.eval_net = viewed(self.net, job.settings.tta)
+        self.eval_net = viewed(unwrapped(self.net), job.settings.tta)  # processes may have unequally many batches
         self.device = job.normalise.scale.device
         self.update = Update(job.model, job.settings, job.scales, held=job.graph)
         self.replica = SeedReplica(job)
@@ -47,6 +50,7 @@ class Training:
         self.scores = {part: scores_of(part, self.device, job.task) for part in ("valid", "test")}
         self._progress_listeners = progress_listeners(job.model)
         self._earlier = (0, 0.0)  # steps and seconds of the calls before this one
+        self.watch = Watchdog()
         self.static = Static(self.net, self.update, self.replica, self._begin_step) if job.graph else None
 
     # -- the run ------------------------------------------------------------------------------------------
@@ -88,8 +92,9 @@ class Training:
     @property
     def _open(self) -> bool:
         """Whether a run was stopped between the last step of an epoch and the end of its validation."""
-        step = self.state.step
-        return self.state.meter.seen > 0 and (step % self.job.per_epoch == 0 or step == self.job.steps)
+        step, last = self.state.step, self.state.last
+        whole = step > 0 and (step % self.job.per_epoch == 0 or step == self.job.steps)
+        return whole and (last is None or last.step < step)
 
     def _epoch(self, number: int) -> Generator[Event, None, End | None]:
         """One epoch, or what is left of it; returns what ended the run, if anything did."""
@@ -103,14 +108,16 @@ class Training:
         batches = self.replica.inputs.batches(number, [g for g in groups if not self._is_static(g)])
         for group in groups:
             now = time.perf_counter()
-            if distributed.any(job.stop(), self.device):
+            left = self._left(state.seconds + now - begin)
+            # Reading the progress is a call to the other processes, so one of them says when all do.
+            due = distributed.leads and job.every is not None and now - shown >= job.every
+            stop, late, due = distributed.votes(self.device, job.stop(), self._late(left), due)
+            if stop or late:
                 self._clock(begin, before)
-                return Stopped(number, state.step)
-            if (over := self._over(number, state.seconds + now - begin)) is not None:
-                self._clock(begin, before)
-                return over
+                return Stopped(number, state.step) if stop else self._timed_out(number)
+            self.watch.beat(left)
             self._step(group, batches)
-            if job.every is not None and now - shown >= job.every:
+            if due:
                 figures = state.meter.read(distributed)
                 if figures.bad_step is not None:
                     break
@@ -118,20 +125,30 @@ class Training:
                 rate = (state.meter.seen - before) / (time.perf_counter() - begin)
                 yield Progress(number, state.step, figures.loss, figures.accuracy, rate)
         figures = state.meter.read(distributed)  # waits for the device, so the time below is that of the work
-        return (yield from self._end_epoch(number, figures, *self._clock(begin, before)))
+        took = self._clock(begin, before)
+        if groups or state.spent is None:  # else it was stopped behind its last step
+            state.spent = Spent(*took, self.update.gradient_norms() if self._looks(number) else {})
+        return (yield from self._end_epoch(number, figures, state.spent))
 
-    def _over(self, number: int, seconds: float) -> TimedOut | None:
-        """What ends the run after so many seconds of training; None while it may go on. A call with a limit of its own takes a
-        step at least, so that the same command always gets further.
+    def _left(self, seconds: float) -> float | None:
+        """What is left of the time limit after so many seconds of training; None without a limit."""
+        limit, earlier = self.job.limit, self._earlier[1]
+        if limit is not None:
+            return limit - (seconds - earlier)
+        whole = self.job.settings.timelimit
+        return whole - seconds if whole is not None else None
+
+    def _late(self, left: float | None) -> bool:
+        """Whether the time limit ends the run. A call with a limit of its own takes a step at least, so that the same command
+        always gets further.
         """
-        job, (step, earlier) = self.job, self._earlier
-        if job.limit is not None:
-            limit, of, late = job.limit, "call", self.state.step > step and seconds - earlier > job.limit
-        elif job.settings.timelimit is not None:
-            limit, of, late = job.settings.timelimit, "run", seconds > job.settings.timelimit
-        else:
-            return None
-        return TimedOut(number, self.state.step, limit, of) if job.distributed.any(late, self.device) else None
+        return left is not None and left < 0 and (self.job.limit is None or self.state.step > self._earlier[0])
+
+    def _timed_out(self, number: int) -> TimedOut:
+        step, limit = self.state.step, self.job.limit
+        if limit is not None:
+            return TimedOut(number, step, limit)
+        return TimedOut(number, step, self.job.settings.timelimit or 0.0, "run")
 
     def _begin_static(self, number: int, groups: list[Group]) -> Iterator[Event]:
         """Prepare the static steps of an epoch; where a step cannot be captured, all of them run eagerly."""
@@ -156,15 +173,13 @@ class Training:
             train_step(self.net, self.update, [self.replica], ([b] for b in islice(batches, len(group.parts))))
         self.state.finish_step(group.images)
 
-    def _begin_step(self) -> None:
-        """What a step needs on the host: rates that change with progress, and seeded draws of the layers."""
+    def _begin_step(self, rank: int | None = None) -> None:
+        """What a step needs on the host: rates that change with progress, and seeded draws of the layers (see ``replica``)."""
         for listener in self._progress_listeners:
             listener(self.state.step / self.job.steps)
-        self.replica.seed_dropout()
+        self.replica.seed_dropout(rank)
 
-    def _end_epoch(
-        self, number: int, figures: Figures, seconds: float, images: int
-    ) -> Generator[Event, None, End | None]:
+    def _end_epoch(self, number: int, figures: Figures, spent: Spent) -> Generator[Event, None, End | None]:
         """Are loss and weights finite, and how good are they; returns what ended the run, if that did."""
         job, state, distributed = self.job, self.state, self.job.distributed
         if figures.bad_step is not None:
@@ -174,24 +189,28 @@ class Training:
         each = self.scores["valid"] if isinstance(job.task, Several) and job.valid is not None else None
         with state.averaged():
             valid = self._evaluate(job.valid, job.stop, scores=each) if job.valid is not None else (None, None)
-            more = self._looked_at(number) if valid is not None else None
+            more = self._looked_at(number, spent) if valid is not None else None
         if valid is None or more is None:
             return Stopped(number, state.step)
         more |= each.read(distributed) if each is not None else {}  # how each head fares; the loss is their sum
-        yield state.finish_epoch(number, figures, valid, self.update.rate, seconds, images, more)
+        yield state.finish_epoch(number, figures, valid, self.update.rate, spent.seconds, spent.images, more)
         return None
 
-    def _looked_at(self, number: int) -> dict[str, float] | None:
+    def _looks(self, number: int) -> bool:
+        """Whether it is the turn of `evaluate_every` after an epoch."""
+        every = self.job.settings.evaluate_every
+        return bool(every and number % every == 0)
+
+    def _looked_at(self, number: int, spent: Spent) -> dict[str, float] | None:
         """The figures of `evaluate_every` after an epoch, none where it is not its turn; None if asked to stop."""
-        job, every = self.job, self.job.settings.evaluate_every
-        found: dict[str, float] = {}
-        for part, feed in (("test", job.test), ("train_eval", job.train)) if every and number % every == 0 else ():
+        job, found = self.job, dict[str, float]()
+        for part, feed in (("test", job.test), ("train_eval", job.train)) if self._looks(number) else ():
             figures = self._evaluate(feed, job.stop)
             if figures is None:
                 return None
             named = zip((f"{part}_loss", f"{part}_accuracy"), figures, strict=True)
             found |= {name: value for name, value in named if value is not None}
-        return found | self.update.gradient_norms() if found else found
+        return found | spent.norms
 
     def _evaluate(
         self,
@@ -201,11 +220,17 @@ class Training:
         scores: Counts | None = None,
     ) -> tuple[float, float | None] | None:
         job = self.job
+
+        def asked() -> bool:
+            self.watch.beat()  # before each batch
+            return stop()
+
+        job.distributed.level(self.eval_net)
         return evaluate(
             self.eval_net,
             data,
             job.normalise,
-            stop,
+            asked,
             size=job.settings.evalbatch,
             distributed=job.distributed,
             context=job.context,
@@ -223,19 +248,29 @@ class Training:
 
     def _finalise_weights(self) -> None:
         """Give the model the weights that it keeps, and exact statistics of batch norm where they are asked for."""
-        self.state.keep_weights()
-        if self.job.settings.precise_bn is not None:
-            exact_statistics(self.job, self.job.settings.precise_bn, self.epoch)
+        self.watch.rest()  # no step, and on many images it takes long
+        state, images = self.state, self.job.settings.precise_bn
+        state.keep_weights()
+        if images is not None:
+            # A run that goes on after its last step has made none in this process, and processes differ in their draws.
+            self._begin_step(rank=0)
+            exact_statistics(self.job, images, state.last.epoch if state.last is not None else self.epoch)
 
     # -- to a checkpoint and back -------------------------------------------------------------------------
 
     def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All that the next step depends on: tensors by name, and plain values."""
-        return self.state.checkpoint(self.update.state())
+        """All that the next step depends on: tensors by name, and plain values. Several processes make it together."""
+        tensors, about = self.state.checkpoint(self.update.state())
+        sums = self.state.meter.state(self.job.distributed)
+        return {**tensors, **{f"meter/{name}": value for name, value in sums.items()}}, about
 
     def load(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.update.load(*self.state.load(tensors, about))
+        if not self.job.distributed.leads:  # the leading process has the sums of all
+            self.state.meter.reset()
+        if self.state.step:  # of a run that was stopped behind the last step of an epoch, the epoch has this rate
+            self.update.set_factor(self.replica.factor(self.state.step - 1))
         self._earlier = (self.state.step, self.state.seconds)
 
 

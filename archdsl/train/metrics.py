@@ -98,10 +98,16 @@ class Meter:
         accuracy = hits / max(seen, 1) if self.task.counted else None
         return Figures(float(loss) / max(seen, 1), accuracy, None if first == NEVER else first)
 
-    def state(self) -> dict[str, Tensor]:
-        """The sums, for a checkpoint."""
+    def state(self, distributed: Distributed = ALONE) -> dict[str, Tensor]:
+        """The sums over all processes, for a checkpoint; those of one process are its own tensors."""
         items = {"items": self.items} if self.items is not None else {}
-        return {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen), **items}
+        own = {"loss": self.loss, "hits": self.hits, "bad": self.bad, "seen": torch.tensor(self.seen), **items}
+        if distributed.size == 1:
+            return own
+        sums = {name: value.to(self.loss.device, copy=True) for name, value in own.items()}
+        distributed.total(*(value for name, value in sums.items() if name != "bad"))
+        distributed.least(sums["bad"])
+        return sums
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take over the sums of ``state``."""
@@ -129,7 +135,8 @@ class HitMeter(Meter):
         """Of ``count`` images in all processes, whether each was classified correctly; shape (count,)."""
         start, stop = distributed.part(count)
         found = torch.zeros(count, dtype=torch.uint8, device=self.hits.device)
-        found[start:stop] = torch.cat(self._batches)
+        if self._batches:  # a process may have none
+            found[start:stop] = torch.cat(self._batches)
         distributed.total(found)
         return found.bool().cpu().numpy()
 
@@ -149,8 +156,8 @@ def evaluate(
     task: Task = CLASSIFICATION,
 ) -> tuple[float, float | None] | None:
     """Mean loss and accuracy in eval mode, without augmentation; None if asked to stop. Leaves the net's
-    mode as is. Each process takes its own part of the images. ``meter``, if given, is a new one that counts them; ``scores``
-    counts the same images.
+    mode as is. Each process takes its own part of the images, so a pass of the net must be no call to the others. ``meter``, if
+    given, is a new one that counts them; ``scores`` counts the same images.
     """
     mode = net.training
     net.eval()
@@ -159,7 +166,8 @@ def evaluate(
     if scores is not None:
         scores.reset()
     try:
-        for images, labels in data.batches(in_order(len(data), size, *distributed.part(len(data))), device):
+        own = in_order(len(data), size, *distributed.part(len(data)))
+        for images, labels in data.batches([part for part in own if len(part)], device):
             if stop() and distributed.size == 1:
                 return None
             with context():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from archdsl.accelerate.compiled import compiled
 from archdsl.accelerate.fast import ahead, fast
@@ -32,7 +32,7 @@ from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.checks import check_fit, check_parts, is_out_of_memory
 from archdsl.train.distributed import Distributed
 from archdsl.train.freezing import Frozen, check_left, frozen, scales
-from archdsl.train.init import initialise
+from archdsl.train.init import initialise, whiten
 from archdsl.train.job import Job
 from archdsl.train.optim import count, reparametrise
 from archdsl.train.options import FitOptions
@@ -43,7 +43,6 @@ from archdsl.transfer.read import trace_of
 from archdsl.words.data.tables import Table
 from archdsl.words.tasks import record, task_of
 
-WHITENED = 5000  # images from which a whitening layer takes its filters (Jordan 2024)
 QUIET = 30.0  # seconds between two Progress events that nobody asked for: occasions for a checkpoint within an epoch
 
 
@@ -97,8 +96,8 @@ def prepare(
     check_fit(model, normal, test, data)
     train = _feed(splits.train, device)
     if options.fresh:
-        _whiten(model, normal, train, device, begun.kept)
-    plan, said = _plan(model, data, settings, options, device, len(splits.train), planned)
+        whiten(model, normal, train, device, begun.kept)
+    plan, said = _plan(model, data, settings, options, device, len(splits.train), planned, distributed)
     if settings.spred:
         reparametrise(model)
     carry_out(model, plan)
@@ -145,6 +144,7 @@ def prepare(
         "processor": processor(device),
         "kernels": kernels(plan, device, model),
         "deterministic": device.type == "cpu" or options.deterministic,
+        **({"processes": distributed.size} if distributed.size > 1 else {}),
     }
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes), conditions)
 
@@ -198,30 +198,8 @@ def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun
     init, text = experiment.train.init if fresh else None, experiment.text
     begun = begin(model, init, lambda: trace_of(text, experiment.name))
     still = frozen(experiment).bind(model)
-    check_left(model.parameters())
+    check_left(model, still)
     return begun, still
-
-
-def _whiten(model: nn.Module, normal: Normalise, train: Feed, device: torch.device, kept: Collection[str] = ()) -> None:
-    """Let the layers that take their weights from the training images do so, from the first of them; not those whose
-    weights, ``kept`` from another net, are there already. (A net that has a module of the name `whiten` is none.)
-    """
-    layers: list[Any] = [
-        m for n, m in model.named_modules() if callable(getattr(type(m), "whiten", None)) and f"{n}.weight" not in kept
-    ]
-    if not layers:
-        return
-    images, _ = next(iter(train.batches([torch.arange(min(WHITENED, len(train)))], device)))
-
-    def take(layer: Any, arrived: tuple[Tensor, ...]) -> None:
-        layer.whiten(arrived[0])
-
-    hooks = [m.register_forward_pre_hook(take) for m in layers]
-    with torch.no_grad():
-        model.eval()(normal(images))
-        model.train()
-    for hook in hooks:
-        hook.remove()
 
 
 def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
@@ -244,23 +222,33 @@ def _feed(part: object, device: torch.device) -> Feed:
 
 def _plan(
     model: nn.Module, data: DataSettings, settings: TrainSettings, options: FitOptions, device: torch.device, images: int,
-    planned: Mapping[str, Any] | None,
+    planned: Mapping[str, Any] | None, distributed: Distributed,
 ) -> tuple[Plan, str]:  # fmt: skip
-    if planned and options.speed == "auto":
+    """One plan for all processes. The leading one chooses it, and the others leave it the cores meanwhile."""
+    resumed, said = options.speed == "auto" and bool(planned), ""
+    if planned and resumed:
         plan = Plan.of(planned)
-        if plan.native and not available(plan.precision):
+    elif options.plan is not None:
+        plan = options.plan
+    else:
+        steps = settings.epochs * -(-images // settings.batch)
+        steps = min(steps, settings.steps or steps)
+        batch = batch_of(data.dataset.input, min(-(-settings.batch // distributed.size), images))
+        plan, said = distributed.broadcast(
+            choose(model, batch, steps, device, options.speed, options.compile) if distributed.leads else None
+        )
+    lacks = plan.native and (resumed or distributed.size > 1) and not available(plan.precision)
+    if distributed.votes(device, lacks)[0]:
+        if resumed:
             raise EnvError(
                 "this run was begun with kernels compiled for this machine, and they are not available now",
                 help="a C compiler named cc, and ARCHDSL_NATIVE unset; or --again to train it again",
             )
-        return plan, ""
-    if options.plan is not None:
-        return options.plan, ""
-    steps = settings.epochs * -(-images // settings.batch)
-    steps = min(steps, settings.steps or steps)
-    return choose(
-        model, batch_of(data.dataset.input, min(settings.batch, images)), steps, device, options.speed, options.compile
-    )
+        raise EnvError(
+            "the first process takes kernels compiled for its machine, and not every process has them",
+            help="a C compiler named cc on each machine; or ARCHDSL_NATIVE=0 for all processes",
+        )
+    return plan, said
 
 
 def _compiled(

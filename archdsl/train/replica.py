@@ -35,10 +35,13 @@ class SeedReplica:
         settings = self.job.settings
         return loss(logits, target, settings.smooth, settings.stated_loss, self.job.task)
 
-    def seed_dropout(self) -> None:
-        """Seed torch's global generators, from which layers draw, for the present step."""
+    def seed_dropout(self, rank: int | None = None) -> None:
+        """Seed torch's global generators, from which layers draw, for the present step; as of process ``rank``, this one by
+        default.
+        """
         job = self.job
-        seed_dropout(job.settings.seed, self.state.step, job.distributed.rank, job.normalise.scale.device)
+        own = job.distributed.rank if rank is None else rank
+        seed_dropout(job.settings.seed, self.state.step, own, job.normalise.scale.device)
 
 
 def progress_listeners(net: nn.Module) -> list[Callable[[float], None]]:

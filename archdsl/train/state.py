@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
 
 UpdateState = tuple[dict[str, Tensor], dict[str, Any]]  # tensors and plain values, as ``Update.state`` gives them
+
+
+class Spent(NamedTuple):
+    """What an epoch's steps took, and the norms of its last gradients by name, where they are recorded; kept by a run that is
+    stopped in the evaluation of the epoch.
+    """
+
+    seconds: float
+    images: int
+    norms: dict[str, float]
 
 
 class TrainState:
@@ -42,6 +52,7 @@ class TrainState:
         self.step = self.images = 0
         self.seconds = 0.0
         self.last: EpochDone | None = None
+        self.spent: Spent | None = None  # of an epoch that is being evaluated
         self.correct: Bools | None = None
 
     # -- the ends of steps, epochs and runs ---------------------------------------------------------------
@@ -74,6 +85,7 @@ class TrainState:
             with self.averaged():
                 self.best.take(epoch)
         self.meter.reset()
+        self.spent = None
         return self.last
 
     def finished(
@@ -148,6 +160,7 @@ class TrainState:
             "watch": self.early_stopping.state(),
             "update": plain,
             "last": {f: getattr(self.last, f) for f in self.last.__dataclass_fields__} if self.last else None,
+            **({"spent": list(self.spent)} if self.spent is not None else {}),
         }
         return {f"{part}/{name}": v for part, values in parts.items() for name, v in values.items()}, about
 
@@ -174,4 +187,5 @@ class TrainState:
         self.average, self.slow = (self.average if "ema" in parts else None), (self.slow if "slow" in parts else None)
         self.early_stopping.load(about["watch"])
         self.last = EpochDone(**about["last"]) if about["last"] else None
+        self.spent = Spent(*about["spent"]) if about.get("spent") else None
         return parts.get("update", {}), about["update"]

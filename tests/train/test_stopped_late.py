@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from archdsl.runs.events import EpochDone, Stopped
 from archdsl.runs.run import Run
@@ -85,3 +86,55 @@ def test_stopped_at_each_evaluation_in_turn(undisturbed, tmp_path: Path, monkeyp
                 continue
             break
     assert sha(run) == sha(undisturbed(text)[0])
+
+
+LATE = """net conv(4) bn relu res(conv(4) bn droppath(0.4, early)) drop(0.4, late) conv(4) bn relu gap linear(classes)
+data fashion-mini subset(160) flip
+train sgd(0.05) epochs(2) batch(40) precise_bn(80)"""
+
+
+def test_exact_statistics_behind_dropout_are_those_of_the_straight_run(
+    undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on after its last step makes no step in its process, which would seed the draws and set the rates."""
+    with monkeypatch.context() as patch:
+        struck(patch, 1)
+        with pytest.raises(Interrupted):
+            go(LATE, tmp_path)
+    torch.manual_seed(4711)
+    assert sha(go(LATE, tmp_path)) == sha(undisturbed(LATE)[0])
+
+
+def test_a_part_that_was_frozen_to_the_end_keeps_its_statistics(tmp_path: Path) -> None:
+    """The run ends in the last epoch of the freezing, and the next one would train the part."""
+    text = """net stem: (conv(4) bn relu) conv(4) bn relu gap linear(classes)
+data fashion-mini subset(160)
+train sgd(0.05) epochs(9) batch(40) freeze(stem, until=2) converged(1000) precise_bn"""
+    run = go(text, tmp_path)
+    assert run.result["epochs"] == 2
+    kept = run.state()
+    assert torch.equal(kept["stem.bn.running_mean"], torch.zeros(4))
+    (other,) = (k for k in kept if k.endswith("bn.running_mean") and not k.startswith("stem"))
+    assert not torch.equal(kept[other], torch.zeros(4))
+
+
+EVERY = """net conv(4) relu gap linear(classes)
+data fashion-mini subset(120) valid(25%)
+train sgd(0.1) epochs(2) batch(30) cosine evaluate_every(1)"""
+
+
+@pytest.mark.parametrize("at", [4, 5, 6], ids=["validation", "test", "training"])
+def test_an_epoch_that_was_stopped_in_its_evaluation_is_logged_as_it_was(
+    at: int, undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = [e for e in undisturbed(EVERY)[1] if isinstance(e, EpochDone)]
+    heard: list[object] = []
+    with monkeypatch.context() as patch:
+        struck(patch, at)
+        with pytest.raises(Interrupted):
+            go(EVERY, tmp_path, listen=heard.append)
+    go(EVERY, tmp_path, listen=heard.append)
+    first, last = (e for e in heard if isinstance(e, EpochDone))
+    assert [(e.lr, e.figures) for e in (first, last)] == [(e.lr, e.figures) for e in straight]
+    assert last.figures["grad_norm"] > 0
+    assert last.images_per_second == pytest.approx(90 / last.seconds)

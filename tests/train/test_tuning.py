@@ -15,7 +15,7 @@ from archdsl.errors import ArchError, SpecError
 from archdsl.runs.events import EpochDone, Event, Started
 from archdsl.runs.run import Run
 from archdsl.train.fit import fit
-from archdsl.train.freezing import Frozen, by_parameter, frozen, scales
+from archdsl.train.freezing import Frozen, by_parameter, check_left, frozen, scales
 from archdsl.train.init import initialise
 from archdsl.train.optim import Update
 
@@ -174,6 +174,17 @@ def test_nothing_is_left_to_train(tmp_path: Path) -> None:
         go("adam epochs(1) freeze(stem..head)", tmp_path)
     with pytest.raises(ArchError, match="have no effect"):
         go("adam epochs(1) freeze(stem) rate(stem, 0.1)", tmp_path)
+    yet = [
+        "adam epochs(3) freeze(stem..head, until=1)",
+        "adam epochs(3) freeze(stem..block2, until=2) freeze(head, until=1)",
+    ]
+    for train in (*yet, "adam epochs(3) freeze(stem..block2) freeze(head, until=1)"):
+        with pytest.raises(ArchError, match="leaves nothing to train in the first epoch"):
+            go(train, tmp_path)
+        model = build(spec(train).trace)
+        with pytest.raises(ArchError, match="leaves nothing to train in the first epoch"):
+            check_left(model, frozen(experiment_of(spec(train))).bind(model))
+    assert not list(tmp_path.glob("*/spec.arch"))
 
 
 def test_nothing_is_frozen_where_nothing_is_said() -> None:

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from archdsl.emit.vision import import_torchvision
 from archdsl.settings.experiment import TrainSettings
-from archdsl.train.optim import Update
-from archdsl.train.optim.clip import Gradients
+from archdsl.train.optim import Update, reparametrise
+from archdsl.train.optim.clip import Gradients, last_layer
+from archdsl.train.optim.parts import hidden, weights_of
 from archdsl.words.train.optimizers import Lamb, NAdam
+from archdsl.words.train.penalties import GroupLasso
 from archdsl.words.train.recipe import Agc, ClipValue
 from tests.train.test_update import PLAIN, Bowl, Rule, agree, ours
 
@@ -97,3 +99,52 @@ def test_adaptive_clipping_is_timms() -> None:
     agc.adaptive_clip_grad(theirs.parameters(), 0.02)
     for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(p.grad, q.grad)
+
+
+def turned() -> tuple[nn.ConvTranspose2d, torch.Tensor, list[tuple[slice, int]]]:
+    """A transposed convolution of two groups, a gradient, and where in them each output channel is."""
+    generator = torch.Generator().manual_seed(0)
+    layer = nn.ConvTranspose2d(4, 6, 2, groups=2, bias=False)
+    nn.init.normal_(layer.weight, generator=generator)
+    places = [(slice(2 * group, 2 * group + 2), out) for group in range(2) for out in range(3)]
+    return layer, torch.randn(layer.weight.shape, generator=generator), places
+
+
+@pytest.mark.parametrize("products", [False, True], ids=["plain", "spred"])
+def test_filters_of_a_transposed_convolution_are_by_output_channel(products: bool) -> None:
+    net = nn.Sequential(turned()[0], nn.Conv2d(6, 2, 1))
+    if products:
+        reparametrise(net)
+    w = weights_of(net)[0]
+    gradient, places = turned()[1:]
+    before = w.value.detach().clone()
+    added, cut = torch.empty_like(before), gradient.clone()
+    for place in places:
+        own = before[place]
+        added[place] = 0.1 * own.numel() ** 0.5 * own / own.norm()
+        cut[place] *= min(1.0, 0.05 * float(own.norm()) / float(gradient[place].norm()))
+    for settings, wanted in (
+        (TrainSettings(PLAIN, grouplasso=GroupLasso(0.1)), gradient + added),
+        (TrainSettings(PLAIN, clip=Agc(0.05, 1e-3)), cut),
+    ):
+        for p in net.parameters():
+            p.grad = None
+        w.value.grad = gradient.clone()
+        Update(net, settings)._penalise_and_clip()
+        torch.testing.assert_close(w.value.grad, wanted)
+
+
+def test_the_factors_of_a_product_are_one_weight() -> None:
+    net = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))
+    before, last = [w.name for w in hidden(weights_of(net))], last_layer(net)
+    assert before == ["1.weight", "2.weight"]
+    assert last == {id(p) for p in net[3].parameters()}
+    reparametrise(net)
+    assert [w.whole for w in hidden(weights_of(net))] == ["1.weight", "1.weight", "2.weight", "2.weight"]
+    assert last_layer(net) == {id(p) for p in net[3].parameters()}
+    assert len(last_layer(net)) == 3
+    alone = nn.Linear(3, 3)
+    reparametrise(alone)
+    assert {w.whole for w in weights_of(alone)} == {"weight"}
+    assert not hidden(weights_of(alone))
+    assert last_layer(alone) == {id(p) for p in alone.parameters()}

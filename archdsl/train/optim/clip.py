@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
 from archdsl.train.optim.make import foreach
-from archdsl.train.optim.parts import weights_of
+from archdsl.train.optim.parts import Weight, weights_of, whole
 
 
 class Gradients:
@@ -18,12 +18,15 @@ class Gradients:
     Args:
         parameters: all that are trained, at least one.
         last: the ids of the last layer's parameters.
+        turned: weights whose first dimension is not that of their output channels, by the ids of their parameters.
     """
 
-    def __init__(self, parameters: Sequence[Parameter], last: Collection[int]) -> None:
+    def __init__(
+        self, parameters: Sequence[Parameter], last: Collection[int], turned: Mapping[int, Weight] | None = None
+    ) -> None:
         self.parameters = [p for p in parameters if p.grad is not None]
         self.before_last = [p for p in self.parameters if id(p) not in last]
-        self._form = foreach(parameters[0].device)
+        self._form, self._turned = foreach(parameters[0].device), turned or {}
 
     def limit_norm(self, norm: float) -> None:
         """Scale all gradients where their common norm exceeds ``norm``."""
@@ -33,12 +36,16 @@ class Gradients:
         """Cut each number at ``limit`` and at -``limit``."""
         torch.nn.utils.clip_grad_value_(self.parameters, limit, foreach=self._form)
 
-    def lengths(self, values: Tensor) -> Tensor:
+    def lengths(self, values: Tensor, of: Parameter | None = None) -> Tensor:
         """The length of each filter, in a shape that the filters can be divided by; of what has no filters, the whole
-        length.
+        length. ``of``: the parameter whose values or gradient they are, by which those of a transposed convolution are known.
         """
         if values.ndim < 2:
             return values.norm()
+        weight = self._turned.get(id(of))
+        if weight is not None:
+            rows = weight.filters(values)
+            return weight.restored(rows.norm(dim=1, keepdim=True).expand_as(rows).contiguous())
         return values.flatten(1).norm(dim=1).view(-1, *[1] * (values.ndim - 1))
 
 
@@ -47,5 +54,5 @@ def last_layer(model: nn.Module) -> frozenset[int]:
     weights = weights_of(model)
     if not weights:
         return frozenset()
-    layer = weights[-1].name.rpartition(".")[0]
-    return frozenset(id(p) for n, p in model.named_parameters() if n.rpartition(".")[0] == layer)
+    layer = weights[-1].whole.rpartition(".")[0]
+    return frozenset(id(p) for n, p in model.named_parameters() if whole(n).rpartition(".")[0] == layer)

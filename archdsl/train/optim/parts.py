@@ -19,26 +19,41 @@ _NO_WEIGHTS = (*_NORMS, LayerScale, ClassToken, PositionEmbedding)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weight:
-    """A weight of a layer; ``groups`` is 0, or the groups of a transposed convolution, whose shape is turned."""
+    """A weight of a layer, or a factor of it. ``groups``: 0, or those of a transposed convolution, whose shape is turned."""
 
     name: str
     value: Parameter
     groups: int = 0
 
+    @property
+    def whole(self) -> str:
+        """The name of the weight, also where this is a factor of it."""
+        return whole(self.name)
+
+    def by_output(self, of: Tensor) -> Tensor:
+        """A tensor of the weight's shape with output channels first: (out, in/groups, …)."""
+        if not self.groups:
+            return of
+        parts = of.unflatten(0, (self.groups, -1)).transpose(1, 2)  # (groups, out/groups, in/groups, …)
+        return parts.flatten(0, 1)
+
     def filters(self, of: Tensor) -> Tensor:
         """A tensor of the weight's shape as rows, one for each output channel: (out, numbers of a filter)."""
-        if not self.groups:
-            return of.flatten(1)
-        parts = of.unflatten(0, (self.groups, -1)).transpose(1, 2)  # (groups, out/groups, in/groups, …)
-        return parts.flatten(0, 1).flatten(1)
+        return self.by_output(of).flatten(1)
 
     def restored(self, rows: Tensor) -> Tensor:
-        """The inverse of ``filters``."""
+        """The inverse of ``filters`` and of ``by_output``."""
         if not self.groups:
             return rows.view(self.value.shape)
         channels, outs, *size = self.value.shape
-        parts = rows.view(self.groups, outs, channels // self.groups, *size)
+        parts = rows.reshape(self.groups, outs, channels // self.groups, *size)
         return parts.transpose(1, 2).reshape(self.value.shape)
+
+
+def whole(name: str) -> str:
+    """The name of a weight by that of a parameter: ``conv.weight``, also for a factor of one that is a product (``spred``)."""
+    path, product, rest = f".{name}".rpartition(".parametrizations.")
+    return f"{path}.{rest.partition('.')[0]}"[1:] if product else name
 
 
 def weights_of(model: nn.Module) -> list[Weight]:
@@ -53,7 +68,9 @@ def weights_of(model: nn.Module) -> list[Weight]:
             gain = name.rpartition(".")[2] == "gain"  # of a convolution with scaled weight standardisation
             if p.requires_grad and p.ndim >= 2 and not gain and id(p) not in seen:
                 seen.add(id(p))
-                found.append(Weight(name, p, module.groups if isinstance(module, _ConvTransposeNd) else 0))
+                weight = Weight(name, p)
+                owner = model.get_submodule(weight.whole.rpartition(".")[0])
+                found.append(Weight(name, p, owner.groups) if isinstance(owner, _ConvTransposeNd) else weight)
     return found
 
 
@@ -66,4 +83,5 @@ def biases_of(model: nn.Module, norms: bool) -> list[Parameter]:
 
 def hidden(weights: list[Weight]) -> list[Weight]:
     """Those between the first and the last one, less those of a single row or column, which have no direction but one."""
-    return [w for w in weights[1:-1] if min(w.filters(w.value).shape) > 1]
+    edges = {w.whole for w in (*weights[:1], *weights[-1:])}
+    return [w for w in weights if w.whole not in edges and min(w.filters(w.value).shape) > 1]

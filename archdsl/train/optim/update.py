@@ -15,7 +15,7 @@ from archdsl.train.freezing import by_parameter
 from archdsl.train.optim.clip import Gradients, last_layer
 from archdsl.train.optim.groups import Factors, split
 from archdsl.train.optim.make import make_optimizers
-from archdsl.train.optim.parts import biases_of
+from archdsl.train.optim.parts import biases_of, weights_of
 from archdsl.words.train.kinds import Penalty
 from archdsl.words.train.penalties import Wd
 
@@ -39,6 +39,7 @@ class Update:
         self._wide = [p for p in self._all if p.ndim >= 2]
         self._product = [p for n, p in self._named.items() if ".parametrizations." in f".{n}"]
         self._last = last_layer(model)
+        self._turned = {id(w.value): w for w in weights_of(model) if w.groups}
         chosen = settings.optimizer
         self._optimizers = make_optimizers(model, chosen, held)
         layers, word = by_parameter(model, scales or {}), settings.biaslr
@@ -109,10 +110,12 @@ class Update:
 
     def gradient_norms(self) -> dict[str, float]:
         """The Euclidean norms of the gradients of the last step, after penalties and clipping: ``grad_norm`` of all, and
-        ``grad_norm/PARAMETER`` of each.
+        ``grad_norm/PARAMETER`` of each; none where no step was made.
         """
         live = {name: p.grad for name, p in self._named.items() if p.grad is not None}
-        norms = torch.stack(torch._foreach_norm(list(live.values()))).double() if live else torch.zeros(0)
+        if not live:
+            return {}
+        norms = torch.stack(torch._foreach_norm(list(live.values()))).double()
         own = {f"grad_norm/{name}": norm for name, norm in zip(live, norms.tolist(), strict=True)}
         return {"grad_norm": float(norms.norm()), **own}
 
@@ -124,7 +127,7 @@ class Update:
     def _penalise_and_clip(self) -> None:
         self._penalise()
         if self._settings.clip is not None:
-            self._settings.clip.shorten(Gradients(self._all, self._last))
+            self._settings.clip.shorten(Gradients(self._all, self._last, self._turned))
 
     def _shrink(self, group: dict[str, Any], by: Any) -> None:
         """Loshchilov & Hutter 2019, algorithm 2, with the schedule in the rate."""
@@ -138,10 +141,17 @@ class Update:
     def _penalise(self) -> None:
         for penalty in self._penalties:
             for live, rate in self._live(penalty):
-                torch._foreach_add_(_gradients(live), penalty.direction(torch, live), alpha=rate)
+                torch._foreach_add_(_gradients(live), self._directions(penalty, live), alpha=rate)
         if self._settings.spred and self._product:
             products: list[Any] = [p for p in self._product if p.grad is not None]
             torch._foreach_add_(_gradients(products), products, alpha=self._settings.spred)
+
+    def _directions(self, penalty: Penalty, live: list[Any]) -> list[Any]:
+        """What a penalty gives for weights with their output channels first, in the shapes of the parameters."""
+        turned = [self._turned.get(id(p)) for p in live]
+        values = [p if w is None else w.by_output(p) for p, w in zip(live, turned, strict=True)]
+        found = penalty.direction(torch, values)
+        return [d if w is None else w.restored(d) for d, w in zip(found, turned, strict=True)]
 
     def _live(self, penalty: Penalty) -> Iterator[tuple[list[Any], float]]:
         """The parameters that a penalty acts on, with its rate; where the learning rate of biases is scaled, what is added

@@ -224,7 +224,7 @@ class Penalty(TrainWord):
         lambda found, torch, values: [getattr(v, "shape", None) for v in found] == [v.shape for v in values],
     )
     def direction(self, torch: Any, values: list[Any]) -> list[Any]:
-        """The gradient for a rate of 1, of each of these tensors."""
+        """The gradient for a rate of 1, of each of these tensors. A weight has its output channels first."""
         raise NotImplementedError
 
     def idle_in(self, net: Net) -> Remark | None:

@@ -63,8 +63,8 @@ class Agc(Clipping):
 
     def shorten(self, gradients: Any) -> None:
         for p in gradients.before_last:
-            longest = gradients.lengths(p.detach()).clamp_(min=self.eps).mul_(self.ratio)
-            p.grad.mul_((longest / gradients.lengths(p.grad).clamp_(min=1e-6)).clamp_(max=1))
+            longest = gradients.lengths(p.detach(), p).clamp_(min=self.eps).mul_(self.ratio)
+            p.grad.mul_((longest / gradients.lengths(p.grad, p).clamp_(min=1e-6)).clamp_(max=1))
 
     def idle_in(self, net: Net) -> Remark | None:
         if net.before_last:
