@@ -38,7 +38,7 @@ def command(
     format: Format = "table",
 ) -> None:
     """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --runs, or the first
-    digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
+    digits of its hash. A status is finished, diverged, interrupted, running, failed, oom, timeout or damaged."""
     from archdsl.errors import ArchError
     from archdsl.runs.index import find
 
