@@ -77,15 +77,24 @@ def report(
     rows: Rows = "arms",
     columns: str | None = None,
 ) -> None:
-    """Print the table of ``rows``, and write the HTML report."""
+    """Print the table of ``rows``, and write the HTML report, also where nobody reads the table any more."""
+    try:
+        _print(results, format, detect, rows, columns)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _page(results, chosen, runs, format, html, quiet)
+        raise
+    _page(results, chosen, runs, format, html, quiet)
+
+
+def _page(results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool) -> None:
+    """Write the HTML report, and say what the table does not."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
     from archdsl.report import FORMATS
     from archdsl.study.execute.select import folder_of, question_changes
     from archdsl.study.plan.plan import DAMAGED
 
-    _print(results, format, detect, rows, columns)
-    sys.stdout.flush()
     if format != "json" and not (format in FORMATS and FORMATS[format].people):  # these have no notes
         for arm, seed, status, message in results.failures:
             if status == DAMAGED:
