@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,16 +22,17 @@ from archdsl.cli.support.study_options import (
     Out,
     Port,
     Preset,
-    Runs,
     Same,
     Seeds,
     Study,
     StudyFormat,
+    StudyRuns,
     Until,
     Watch,
     Where,
     With,
     Without,
+    runs_of,
 )
 from archdsl.runs.conditions import ConditionOptions
 
@@ -61,7 +60,7 @@ def command(
     match: Match = None,
     baseline: Baseline = None,
     metric: Metric = None,
-    runs: Runs = Path("runs"),
+    runs: StudyRuns = None,
     data_root: DataRoot = None,
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
@@ -116,7 +115,7 @@ def command(
         }
     )
     watch = check_watch(watch, port)
-    chosen, runner = prepared(selected(given), _runs(study, runs), data_root)
+    chosen, runner = prepared(selected(given), runs_of(study, runs), data_root)
     for name in away(runner.every, data_root):
         say(f"note: the data set {name} is not on this machine; its description is read from its runs")
     for text in gone(runner.every):
@@ -161,14 +160,3 @@ def _rows(given: dict[str, bool]) -> Rows:
         "--tuning": "tuning",
     }
     return names[asked[0]] if asked else "arms"
-
-
-def _runs(study: str, runs: Path) -> Path:
-    """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
-    from archdsl.study.execute.looks import STUDIES
-    from archdsl.study.execute.select import STUDY
-
-    given = Path(study)
-    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == STUDIES:
-        return given.parent.parent
-    return runs
