@@ -96,8 +96,9 @@ def _say_notices() -> None:
 
 def _refused(error: Exception) -> int:
     if isinstance(error, ArchError):
-        text = str(error)
-        return _say(text if text.startswith(("error[", "warning[")) else f"error: {text}", error.exit_code)
+        from archdsl.cli.output import refused
+
+        return _say(refused(error), error.exit_code)
     from archdsl.extras import broken
 
     if (unusable := broken(error)) is not None:

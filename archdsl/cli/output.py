@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-    from archdsl.errors import Diagnostic
+    from archdsl.errors import ArchError, Diagnostic
     from archdsl.report import Table
 
 
@@ -50,6 +50,12 @@ def say(text: str, end: str = "\n", lines: bool = False) -> None:
     from archdsl.report.text import printable
 
     tell(sys.stderr, text if lines else printable(text), end)
+
+
+def refused(error: ArchError) -> str:
+    """An error as it is said."""
+    text = str(error)
+    return text if text.startswith(("error[", "warning[")) else f"error: {text}"
 
 
 def live(text: str) -> None:
