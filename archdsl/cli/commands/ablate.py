@@ -267,5 +267,5 @@ def _preview(
     ]
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
     results = results_of(chosen, runner, requested.wanted, look=False)
-    notes = [*before, *planned_notes(results, detect)]
+    notes = [*before, *planned_notes(results, detect, format)]
     put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)

@@ -112,7 +112,8 @@ def command(
             "--claims": claims,
             "--fits": fits,
             "--tuning": tuning,
-        }
+        },
+        columns,
     )
     watch = check_watch(watch, port)
     chosen, runner = prepared(selected(given), runs_of(study, runs), data_root)
@@ -140,17 +141,19 @@ def command(
         raise typer.Exit(REFUTED if False in answers else UNDECIDED if None in answers else HOLDS)
 
 
-def _rows(given: dict[str, bool]) -> Rows:
+def _rows(given: dict[str, bool], columns: str | None) -> Rows:
     """What the rows are of.
 
     Raises:
-        ArchError: two tables are asked for.
+        ArchError: two tables are asked for, or columns of one that has its own.
     """
     from archdsl.errors import ArchError
 
     asked = [option for option, wanted in given.items() if wanted]
     if len(asked) > 1:
         raise ArchError(f"{' and '.join(asked)} are two tables", help="ask for one at a time")
+    if asked and columns is not None:
+        raise ArchError(f"--columns has no effect on {asked[0]}", help="leave it out: it is of the table of arms")
     names: dict[str, Rows] = {
         "--each": "runs",
         "--effects": "effects",
