@@ -1,7 +1,11 @@
-"""Output that nobody takes: a full disk, a reader that has left, a process of torchrun, whichever way a command ends."""
+"""Output that nobody takes, whichever way a command ends: a full disk, a reader that has left, a process of torchrun; and a
+stream that does not have its characters.
+"""
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from archdsl.cli.output import put_json
 from tests.conftest import REPO
 
 ENV = {**{k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}, "PYTHONPATH": str(REPO)}
@@ -56,3 +61,11 @@ def test_a_process_of_torchrun_writes_what_it_says_before_it_ends() -> None:
     )
     assert done.returncode == 2, done.stderr
     assert "A201" in done.stdout
+
+
+def test_json_is_whole_on_a_stream_that_does_not_have_its_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, "ascii"))
+    put_json({"arm": "−res"})
+    sys.stdout.flush()
+    assert json.loads(raw.getvalue()) == {"arm": "−res"}

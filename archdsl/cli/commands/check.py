@@ -34,7 +34,8 @@ def command(
     idle = [n for n, given in (("--input", input), ("--classes", classes), ("--fix", fix)) if given]
     if idle and (studies := [spec for spec in specs if study_of(spec) is not None]):
         say(f"note: {' and '.join(idle)}: without effect on studies: {', '.join(studies)}")
-    put(printed(found, sum(one.checked for one in done), format, len(refused)))
+    text = printed(found, sum(one.checked for one in done), format, len(refused))
+    put(text, json=format in ("json", "sarif"))
     for error in refused[:-1]:
         say(f"error: {error}", lines=True)
     if refused:
