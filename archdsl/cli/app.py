@@ -144,14 +144,16 @@ def _load_formats() -> None:
 
 
 def _refuse_doubles(command: Any, args: list[str]) -> None:
-    """An option that takes one value may be given once: click would silently take the last one."""
-    args = args[: args.index("--")] if "--" in args else args
+    """An option that takes one value may be given once, and so may a switch: click would silently take the last one."""
+    names = [arg.partition("=")[0] for arg in (args[: args.index("--")] if "--" in args else args)]
     for param in command.params:
         if getattr(param, "multiple", False) or param.param_type_name != "option":
             continue
-        count = sum(arg.partition("=")[0] in param.opts for arg in args)
-        if count > 1:
-            raise ArchError(f"`{param.opts[0]}` is given twice", help="keep one of them")
+        on, off = ([name for name in names if name in spellings] for spellings in (param.opts, param.secondary_opts))
+        if on and off:
+            raise ArchError(f"`{on[0]}` and `{off[0]}` contradict each other", help="keep one of them")
+        if len(on) > 1 or len(off) > 1:
+            raise ArchError(f"`{param.opts[0] if on else off[0]}` is given twice", help="keep one of them")
 
 
 def _refusal(error: Any, args: list[str]) -> ArchError:

@@ -1,7 +1,7 @@
 """The entry point: finds the command, and turns whatever happens into a message and an exit code.
 
 0 ok · 1 internal · 2 usage or spec · 3 some runs failed · 4 environment · 5 damaged store ·
-129 SIGHUP · 130 SIGINT · 143 SIGTERM
+129 SIGHUP · 130 SIGINT · 141 SIGPIPE · 143 SIGTERM
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from archdsl.errors import ArchError, lined
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 SIGPIPE_EXIT = 141
@@ -44,29 +45,44 @@ def main(args: list[str]) -> int:
     last = args.index("--") if "--" in args else len(args)
     debug = "--debug" in args[:last] or bool(os.environ.get("ARCHDSL_DEBUG"))
     args = [a for n, a in enumerate(args) if n >= last or a != "--debug"]
-    try:
-        from archdsl import files
-        from archdsl.cli.app import run as called
+    code = _ended(lambda: _called(args), debug)
+    # Whatever the end was: a disk may be full, and a process of torchrun ends without writing what is held back.
+    return _ended(_flushed, debug) or code
 
-        files.remarks[:] = [_Once()]
-        try:
-            code = called(args)
-        finally:
-            _say_notices()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+
+def _called(args: list[str]) -> int:
+    from archdsl import files
+    from archdsl.cli.app import run as called
+
+    files.remarks[:] = [_Once()]
+    try:
+        return called(args)
+    finally:
+        _say_notices()
+
+
+def _flushed() -> int:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return 0
+
+
+def _ended(act: Callable[[], int], debug: bool) -> int:
+    """The exit code by which this ends."""
+    try:
+        return act()
     except BrokenPipeError:
-        _drop_output()
-        return SIGPIPE_EXIT
+        return _unread()
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer takes it, and ends with 1
+            return _unread()
         return stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
     except Exception as error:
         if debug and not hasattr(error, "exit_code"):
             raise
         return _refused(error)
-    return code
 
 
 def _say_notices() -> None:
@@ -80,8 +96,9 @@ def _say_notices() -> None:
 
 def _refused(error: Exception) -> int:
     if isinstance(error, ArchError):
-        text = str(error)
-        return _say(text if text.startswith(("error[", "warning[")) else f"error: {text}", error.exit_code)
+        from archdsl.cli.output import refused
+
+        return _say(refused(error), error.exit_code)
     from archdsl.extras import broken
 
     if (unusable := broken(error)) is not None:
@@ -120,6 +137,12 @@ def _say(text: str, code: int) -> int:
 
     say(text, lines=True)
     return code
+
+
+def _unread() -> int:
+    """The exit code where nobody reads the output any more."""
+    _drop_output()
+    return SIGPIPE_EXIT
 
 
 def _drop_output() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-    from archdsl.errors import Diagnostic
+    from archdsl.errors import ArchError, Diagnostic
     from archdsl.report import Table
 
 
@@ -27,15 +27,16 @@ def stdout() -> TextIO:
     return sys.stdout
 
 
-def put(text: str, exact: bool = False) -> None:
+def put(text: str, exact: bool = False, json: bool = False) -> None:
     """Write data. Control characters, which may be in a name from somebody else's file, are written as escapes; those
-    of an ``exact`` text on a terminal alone, since elsewhere another program reads it.
+    of an ``exact`` text on a terminal alone, since elsewhere another program reads it. So are the characters of JSON that the
+    stream does not have.
     """
     from archdsl.report.render import write
     from archdsl.report.text import printable_lines
 
     stream = stdout()
-    write(text if exact and not stream.isatty() else printable_lines(text), stream)
+    write(text if exact and not stream.isatty() else printable_lines(text), stream, json)
 
 
 def typed_command() -> str:
@@ -50,6 +51,12 @@ def say(text: str, end: str = "\n", lines: bool = False) -> None:
     from archdsl.report.text import printable
 
     tell(sys.stderr, text if lines else printable(text), end)
+
+
+def refused(error: ArchError) -> str:
+    """An error as it is said."""
+    text = str(error)
+    return text if text.startswith(("error[", "warning[")) else f"error: {text}"
 
 
 def live(text: str) -> None:
@@ -73,7 +80,7 @@ def put_json(value: Any) -> None:
     """Write data as JSON."""
     from archdsl.report.text import json_text
 
-    put(json_text(value))
+    put(json_text(value), json=True)
 
 
 def put_table(table: Table, format: str = "table") -> None:

@@ -7,6 +7,7 @@ import archdsl.report.latex
 import archdsl.report.text  # noqa: F401 - these fill FORMATS
 from archdsl.report.formats import FORMATS
 from archdsl.report.table import Table
+from archdsl.report.text import json_escaped
 
 __all__ = ["is_terminal", "render", "write"]
 
@@ -18,10 +19,14 @@ def is_terminal(stream: TextIO) -> bool:
     return not stream.closed and stream.isatty()
 
 
-def write(text: str, stream: TextIO) -> None:
-    """Write `text`; a character that the stream's encoding lacks becomes `?` instead of a crash."""
+def write(text: str, stream: TextIO, json: bool = False) -> None:
+    """Write `text`; a character that the stream's encoding lacks becomes `?` instead of a crash, and in JSON an escape."""
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, errors="replace").decode(encoding))
+    try:
+        data = text.encode(encoding)
+    except UnicodeEncodeError:
+        data = (json_escaped(text, encoding) if json else text).encode(encoding, errors="replace")
+    stream.write(data.decode(encoding))
 
 
 def render(table: Table, format: str, stream: TextIO) -> None:
@@ -33,4 +38,4 @@ def render(table: Table, format: str, stream: TextIO) -> None:
         return
     if format not in FORMATS:
         raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
-    write(FORMATS[format].write(table), stream)
+    write(FORMATS[format].write(table), stream, json=format in ("json", "jsonl"))

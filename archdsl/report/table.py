@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Align", "Cell", "Column", "Kind", "Table"]
+__all__ = ["Align", "Cell", "Column", "Kind", "Table", "apart"]
 
 Cell = str | int | float | bool | None
 Align = Literal["left", "right"]
@@ -40,6 +41,16 @@ class Column:
     def side(self) -> Align:
         """Numbers are on the right, so that their magnitudes can be compared; words on the left."""
         return self.align or ("left" if self.kind == "text" else "right")
+
+
+def apart(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Columns of which some have names that a person chose: the later one of two with one key has it with a number."""
+    found: dict[str, Column] = {}
+    for column in columns:
+        keys = (column.id, *(f"{column.id}_{n}" for n in range(2, len(found) + 3)))
+        key = next(key for key in keys if key not in found)
+        found[key] = column if key == column.id else replace(column, key=key)
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from archdsl.report.table import Align, Cell, Table
 __all__ = [
     "csv_text",
     "formula_safe_csv_text",
+    "json_escaped",
     "json_text",
     "markdown_text",
     "on_one_line",
@@ -146,6 +147,12 @@ def json_text(value: object, *, indent: int | None = 2) -> str:
     if not text.isascii() or "\x7f" in text:
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     return text.replace("\x7f", r"\u007f") + "\n"
+
+
+def json_escaped(text: str, encoding: str) -> str:
+    """JSON with each character that an encoding lacks by its number: there is none outside of strings."""
+    lacking = {c for c in set(text) if not c.encode(encoding, "ignore")}
+    return "".join(json.dumps(c)[1:-1] if c in lacking else c for c in text)
 
 
 def records(table: Table) -> list[dict[str, Cell]]:

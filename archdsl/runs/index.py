@@ -30,7 +30,7 @@ KEYS = (
 )
 # Figures of tasks other than classification, in a list of runs where one of them has them.
 OTHERS = ("test_r2", "test_rmse", "test_mae", "test_miou", "test_perplexity")
-STATUSES = ("finished", "diverged", "interrupted", "running", "oom", "timeout", "damaged")
+STATUSES = ("finished", "diverged", "interrupted", "running", "failed", "oom", "timeout", "damaged")
 # Names that columns had once, still understood by --where and --sort.
 RENAMED = {"accuracy": "test_accuracy", "valid": "best_valid_accuracy", "loss": "train_loss"}
 FEWEST = 4  # digits of a hash that may stand for a run

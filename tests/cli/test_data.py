@@ -85,6 +85,18 @@ def test_data_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("data", 'csv("t.csv", target="y")', "--format", "json").out)["train"] == 16
 
 
+def test_the_facts_of_a_set_with_a_long_path_are_as_wide_as_those_of_any_other(run: Run, tmp_path: Path) -> None:
+    deep = Path("a" * 60, "b" * 60)
+    (tmp_path / deep).mkdir(parents=True)
+    for name in ("p", deep / "p"):
+        pictures(tmp_path / name)
+    done = run("data", f"folder:{deep / 'p'}")
+    assert done.code == 0, done.err
+    head, title, *_ = done.out.splitlines()
+    assert (head, title.split()[0]) == (f"folder:{deep / 'p'}", "title")
+    assert "measured on the images that a run trains on\n" in done.out, "no fact is squeezed"
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def test_fmt_check_and_diff_write_nothing(run: Run) -> None:
     assert run("fmt", "--check", "b.arch").code == 0
     with Path("a.arch").open(newline="") as file:
         assert file.read() == MESSY
+
+
+@pytest.mark.parametrize("text", ["conv( 8 )", "conv( 8 )\r\nbn", "\ufeffconv(8)\n", "conv( 8 ) # a\x0cb\n", MESSY])
+def test_a_diff_is_a_patch(run: Run, text: str) -> None:
+    path = Path("a.arch")
+    path.write_bytes(text.encode())
+    shown = run("fmt", "--diff", "a.arch").out
+    patched = subprocess.run(["git", "apply", "-p0", "-"], input=shown.encode(), capture_output=True)
+    assert patched.returncode == 0, (shown, patched.stderr)
+    assert run("fmt", "--check", "a.arch").code == 0
+    if "\r" not in text and text[0] != "\ufeff":
+        own = run("fmt", "--diff", text).out
+        assert own.startswith("--- <spec>\n+++ <spec> (formatted)\n")
+        assert own.splitlines()[3:] == shown.splitlines()[3:]
 
 
 def test_fmt_of_texts_goes_to_standard_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

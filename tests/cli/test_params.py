@@ -199,7 +199,32 @@ def test_one_wrong_spec_of_several(run: Run) -> None:
     assert done.code == 2
     assert [f["spec"] for f in json.loads(done.out)] == ["<spec>"]
     assert "A201" in done.err
-    assert "there is no file nothing.arch" in done.err
+    assert "error: there is no file nothing.arch" in done.err
+
+
+def test_the_first_failure_of_several_specs_decides_the_exit_code(run: Run) -> None:
+    wrong, missing = "rellu", 'net conv(8)\ndata folder("nowhere")'
+    for specs, code in (((wrong, "conv(8)", missing), 2), ((missing, "conv(8)", wrong), 4)):
+        done = run("params", *specs, *HEAD)
+        assert done.code == code
+        places = {wrong: done.err.index("error[A201]"), missing: done.err.index("error: there is no folder nowhere")}
+        assert places[specs[0]] < places[specs[2]], "in the order of the specs"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("conv(8)", "conv(4)", "--where", "params<1k"), "--where has no effect on specs without holes"),
+        (("conv(8)", "--sort", "params"), "--sort has no effect on specs without holes"),
+        (("conv(8)", "conv(4)", "--layers"), "--layers has no effect on a table of several specs"),
+        (("conv({8, 16})", "--layers", "--format", "json"), "--layers has no effect on a space"),
+    ],
+)
+def test_options_without_effect_are_refused(run: Run, args: tuple[str, ...], message: str) -> None:
+    done = run("params", *args, *HEAD)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    assert "rows" in json.loads(run("params", "conv(8)", "conv(4)", *HEAD, "--layers", "--format", "json").out)[1]
 
 
 def test_files_stdin_and_shipped_names(run: Run, repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ def out(tmp_path: Path) -> Path:
     made(out, "lone", valid_loss=None, valid_accuracy=None)
     made(out, "nan", loss=None, valid_loss=None, accuracy=0.0, valid_accuracy=0.0)
     made(out, "new", epochs=0)
+    made(out, "numbers", accuracy=None, valid_accuracy=None)
+    (out / "studies").mkdir()
+    (out / "questions.json").write_text("[]")
+    (tmp_path / "elsewhere").mkdir()
     return out
 
 
@@ -54,8 +58,12 @@ def test_without_validation_there_is_one_curve(run: Run, out: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("new",), 4, "has finished an epoch"),
-        (("nan",), 4, "has finished an epoch"),
+        (("new",), 4, "there is nothing to draw of net (no epoch is finished)"),
+        (("nan",), 4, "there is nothing to draw of net (no loss was finite)"),
+        (("numbers", "--what", "accuracy"), 4, "there is nothing to draw of net (its task has no accuracy)"),
+        (("new", "nan"), 4, "there is nothing to draw of new (no epoch is finished) and nan (no loss was finite)"),
+        (("runs/studies",), 4, "runs/studies is not a run"),
+        (("one", "elsewhere"), 4, "elsewhere is not a run"),
         (("nothing",), 4, "is not a run"),
         (("nan", "--what", "accuracy", "--log"), 2, "above 0"),
         (("one", "--label", "a", "--label", "b"), 2, "2 times for 1"),
@@ -71,6 +79,24 @@ def test_what_cannot_be_drawn(run: Run, out: Path, args: tuple[str, ...], code: 
     done = run("plot", *args)
     assert (done.code, done.out) == (code, "")
     assert message in done.err
+
+
+def test_all_that_lies_in_the_folder_of_runs(run: Run, out: Path) -> None:
+    """As a shell gives it for `runs/*`."""
+    for place in (Path("runs"), out):
+        names = sorted(str(place / path.name) for path in out.iterdir() if path.name not in ("new", "nan"))
+        done = run("plot", *names)
+        others = f"{place / 'questions.json'}, {place / 'studies'}"
+        assert (done.code, done.err) == (0, f"note: left out, since they are not runs: {others}\n")
+
+
+def test_runs_without_a_curve_are_named(run: Run, out: Path) -> None:
+    done = run("plot", "one", "numbers", "new", "--what", "accuracy")
+    assert done.code == 0
+    assert done.err == (
+        "note: there is nothing to draw of numbers (its task has no accuracy)\n"
+        "note: there is nothing to draw of new (no epoch is finished)\n"
+    )
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])

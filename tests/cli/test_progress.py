@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -135,6 +136,17 @@ def test_a_run_that_goes_on_starts_where_it_stopped(terminal: Terminal) -> None:
     shown = played(terminal, [STARTED, Resumed(3, 40), done(3)])
     assert "epoch 3/12" in shown
     assert "resumes after step 40" in shown
+
+
+@pytest.mark.parametrize(("before", "left"), [([], "0:16"), ([Resumed(4, 70)], "2:40"), ([Resumed(5, 80)], None)])
+def test_the_time_left_is_by_the_pace_of_this_call(
+    monkeypatch: pytest.MonkeyPatch, before: list[Event], left: str | None
+) -> None:
+    """Of 240 steps 80 are done after 10 seconds at most, which began behind those of the first call."""
+    clock = iter([5.0, 13.0 if not before else 15.0])
+    monkeypatch.setattr("archdsl.cli.views.train_progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    *_, shown = played(io.StringIO(), [STARTED, *before, done(4)]).splitlines()
+    assert shown.endswith(f"  {left} left" if left else "images/s")
 
 
 def test_elsewhere_nothing_is_sampled_or_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

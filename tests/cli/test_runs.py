@@ -29,8 +29,9 @@ def out(tmp_path: Path) -> Path:
     made(out, "c-cut", epochs=2, hash="cccc333300000000")
     made(out, "d-nan", epochs=1, result={"status": "diverged", "epoch": 2, "step": 13, "kept_epoch": 1})
     (made(out, "e-broken") / "settings.json").write_text("{")
-    memory = made(out, "f-memory", epochs=0)
-    (memory / "outcome.json").write_text(json.dumps({"status": "oom", "epoch": 0, "step": 0, "message": "no room"}))
+    for name, status in (("f-memory", "oom"), ("g-error", "failed")):
+        outcome = {"status": status, "epoch": 0, "step": 0, "message": "no room"}
+        (made(out, name, epochs=0) / "outcome.json").write_text(json.dumps(outcome))
     (out / "no run").mkdir()
     (out / "file").write_text("")
     return out
@@ -51,6 +52,7 @@ def test_a_list_tells_how_each_run_stands(run: Run, out: Path) -> None:
         "d-nan": "diverged",
         "e-broken": "damaged",
         "f-memory": "oom",
+        "g-error": "failed",
     }
     good = rows["a-good"]
     assert (good["hash"], good["epochs"], good["test_accuracy"], good["best_valid_accuracy"]) == (
@@ -104,11 +106,11 @@ def test_formats(run: Run, out: Path) -> None:
     ("where", "kept"),
     [
         ("accuracy>0.8", "b"), ("accuracy > 80%", "b"), ("accuracy<=75% and status = finished", "a"),
-        ("status=finished", "ab"), ("status != finished", "cdef"), ("epochs >= 2 and epochs<4", "c"),
-        ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdf"), ("data.dataset=digits", "abcdf"),
-        ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdef"),
-        ("accuracy != none", "ab"), ("train.syncbn=false", "abcdf"), ("date >= 2001", "abcdef"), ("accuracy > -1", "ab"),
-        ("not status = finished", "cdef"), ("params > 1k", "abcdf"), ("params < 1.2K", ""),
+        ("status=finished", "ab"), ("status != finished", "cdefg"), ("status=failed", "g"), ("epochs >= 2 and epochs<4", "c"),
+        ("train.batch=64", "b"), ("train.optimizer.lr == 1e-1", "acdfg"), ("data.dataset=digits", "abcdfg"),
+        ("run=*-b*", "be"), ("status='finished' and run = \"a-good\"", "a"), ("train.schedule = none", "abcdefg"),
+        ("accuracy != none", "ab"), ("train.syncbn=false", "abcdfg"), ("date >= 2001", "abcdefg"), ("accuracy > -1", "ab"),
+        ("not status = finished", "cdefg"), ("params > 1k", "abcdfg"), ("params < 1.2K", ""),
         ("train.batch=64 or (accuracy < 0.8 and epochs = 4)", "ab"),
     ],
 )  # fmt: skip
@@ -121,6 +123,7 @@ def test_where(run: Run, out: Path, where: str, kept: str) -> None:
     [
         ("test_acuracy > 1", "did you mean `test_accuracy`"),
         ("status = finishd", "did you mean `finished`"),
+        ("status != finishd", "`status != finishd` compares with a status that no row can have"),
         ("accuracy", "compares `test_accuracy` with nothing"),
         ("", "a name is missing at its end"),
         ("accuracy > 1 and", "a name is missing at its end"),

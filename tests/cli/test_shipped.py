@@ -85,6 +85,13 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["specs", "no-such-net"]) == 2
 
 
+@pytest.mark.parametrize("format", ["table", "md", "csv"])
+def test_a_list_without_parameters(format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A text that only studies have, whose heads say no parameters."""
+    assert main(["specs", "depth-grid", "--format", format]) == 0
+    assert "01-depth-grid" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("command", "meant"),
     [

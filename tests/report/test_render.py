@@ -136,6 +136,18 @@ def test_a_poor_encoding_does_not_crash(format: str, nets: Table) -> None:
     assert raw.getvalue().isascii()
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_json_loses_no_character_to_a_poor_encoding(encoding: str, format: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    render(Table((Column("é"),), (("−res é \U0001f600\n",),)), format, stream)
+    stream.flush()
+    found = json.loads(raw.getvalue().decode(encoding))
+    assert (found[0] if format == "json" else found) == {"é": "−res é \U0001f600\n"}
+    assert ("é".encode(encoding, "ignore") or b"u00e9") in raw.getvalue(), "what it has stays as it is"
+
+
 def test_ill_formed_tables_are_refused() -> None:
     with pytest.raises(ValueError, match="1 cells in a table of 2 columns"):
         Table((Column("a"), Column("b")), (("x",),))

@@ -88,6 +88,9 @@ def test_curves_as_data(whole: Whole, place: Path, here: Cli) -> None:
     both = here("report", "tiny.arch", "--curves", "--effects", cwd=place)
     assert both.returncode == 2
     assert "--effects and --curves are two tables" in both.stderr
+    for option in ("--each", "--effects", "--curves", "--claims"):
+        refused = here("report", "tiny.arch", option, "--columns", "verdict", cwd=place)
+        assert (refused.returncode, f"--columns has no effect on {option}" in refused.stderr) == (2, True)
     command = [
         sys.executable,
         "-m",
@@ -102,3 +105,16 @@ def test_curves_as_data(whole: Whole, place: Path, here: Cli) -> None:
     ]
     done_as_bytes = subprocess.run(command, cwd=place, capture_output=True, check=True)
     assert pyarrow.parquet.read_table(io.BytesIO(done_as_bytes.stdout)).num_rows == 8
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "json", "table"])
+def test_the_seeds_that_a_difference_takes_are_said_beside_formats_without_notes(
+    whole: Whole, place: Path, here: Cli, format: str
+) -> None:
+    whole.into(place)
+    for command in (("report",), ("ablate", "--dry-run")):
+        name, *more = command
+        done = here(name, "tiny.arch", *more, "--seeds", "2", "--detect", "1%", "--format", format, cwd=place)
+        assert done.returncode == 0, done.stderr
+        places = [text.count("to detect 1.00 points") for text in (done.stdout, done.stderr)]
+        assert places == ([1, 0] if format in ("json", "table") else [0, 1])

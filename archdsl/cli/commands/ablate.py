@@ -27,16 +27,17 @@ from archdsl.cli.support.study_options import (
     Port,
     Preset,
     Retry,
-    Runs,
     Same,
     SamePrecision,
     Seeds,
     Study,
+    StudyRuns,
     Until,
     Watch,
     Where,
     With,
     Without,
+    runs_of,
 )
 from archdsl.cli.support.study_report import check_columns, check_html, planned_notes, put_study, report, selected
 from archdsl.runs.conditions import ConditionOptions
@@ -78,7 +79,7 @@ def command(
     match: Match = None,
     baseline: Baseline = None,
     metric: Metric = None,
-    runs: Runs = Path("runs"),
+    runs: StudyRuns = None,
     device: Device = "auto",
     precision: SamePrecision = None,
     jobs: Jobs = None,
@@ -137,7 +138,7 @@ def command(
     from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, check_there
 
-    chosen = selected(given)
+    chosen, runs = selected(given), runs_of(study, runs)
     _check_options(detect, fuse, html)
     watch = check_watch(watch, port)
     chosen, runner = prepared(chosen, runs, data_root)
@@ -266,5 +267,5 @@ def _preview(
     ]
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
     results = results_of(chosen, runner, requested.wanted, look=False)
-    notes = [*before, *planned_notes(results, detect)]
+    notes = [*before, *planned_notes(results, detect, format)]
     put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)

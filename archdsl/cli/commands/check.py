@@ -25,13 +25,17 @@ def command(
     """Say everything that is wrong or doubtful in specs and studies. Folders are searched for *.arch, and for *.yaml with
     a `base:`. Exits with 2 on errors."""
     from archdsl.cli.output import put, say
-    from archdsl.cli.support.checker import Options, check_all
+    from archdsl.cli.support.checker import Options, check_all, study_of
     from archdsl.cli.views.diagnostics import printed
 
     done = check_all(specs, Options(input, classes, data, tuple(set or ()), fix), jobs)
     found = [finding for one in done for finding in one.found]
     refused = [one.refused for one in done if one.refused is not None]
-    put(printed(found, sum(one.checked for one in done), format, len(refused)))
+    idle = [n for n, given in (("--input", input), ("--classes", classes), ("--fix", fix)) if given]
+    if idle and (studies := [spec for spec in specs if study_of(spec) is not None]):
+        say(f"note: {' and '.join(idle)}: without effect on studies: {', '.join(studies)}")
+    text = printed(found, sum(one.checked for one in done), format, len(refused))
+    put(text, json=format in ("json", "sarif"))
     for error in refused[:-1]:
         say(f"error: {error}", lines=True)
     if refused:

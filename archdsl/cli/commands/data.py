@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from archdsl.report import Table
     from archdsl.words.data.base import Augmentation
 
+IMAGES = 8  # in a row of a picture
+
 
 def command(
     name: Annotated[
@@ -33,10 +35,19 @@ def command(
             "--save", metavar="FILE.png", help="Write a picture: training images above, augmented ones below."
         ),
     ] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=100, help="Images in a row.")] = 8,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", metavar="N", min=1, max=100, help="With --save: images in a row; 8 by default."),
+    ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="Seed of the choice of images and of their augmentation.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="With --save: the seed of the choice of images and of their augmentation; 0 by default.",
+        ),
+    ] = None,
     data_root: DataRoot = None,
 ) -> None:
     """Describe a data set: shape, classes, size, place; or show its images."""
@@ -45,6 +56,9 @@ def command(
 
     if augment is not None and save is None:
         raise ArchError("`--augment` draws a picture, and no file is named", help="add `--save FILE.png`")
+    for option, value in (("--count", count), ("--seed", seed)):
+        if value is not None and save is None:
+            raise ArchError(f"`{option}` is of a picture, and no file is named", help="add `--save FILE.png`")
     if name is None:
         if save is not None:
             raise ArchError("`--save` needs a data set", help="archdsl data fashion-mini --save FILE.png")
@@ -53,7 +67,7 @@ def command(
         return
     dataset = dataset_of(name)
     if save is not None:
-        put(draw(dataset, augmentations(augment), save, count, seed, data_root))
+        put(draw(dataset, augmentations(augment), save, count or IMAGES, seed or 0, data_root))
         return
     from archdsl.cli.views.datasets import facts_table, page
     from archdsl.data.about import about

@@ -91,6 +91,11 @@ def command(
         raise _refusal("--depth and --expand contradict each other", "keep one of them")
     if profile is not None:
         _check_profile(profile)
+        idle = {"--depth": depth is not None, "--expand": expand, "--part": part}
+        if out is None and format is None and (option := next((o for o, given in idle.items() if given), None)):
+            raise _refusal(
+                f"{option} has no effect on a profile, which is of the whole net", "leave it out, or add -o FILE"
+            )
     loaded = found(spec, input=input, classes=classes, data=data, set=set).spec
     talk(loaded.notes)
     if profile is not None:

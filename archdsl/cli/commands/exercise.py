@@ -44,7 +44,12 @@ def command(
         )
     exercise = exercises[number - 1]
     if answer is None:
-        put(_shown(exercise))
+        if format in ("table", "text"):
+            put(_shown(exercise))
+        else:
+            columns = (Column("exercise", "int"), Column("title"), Column("answer"), Column("task"), Column("given"))
+            row = (exercise.number, exercise.title, exercise.answer, exercise.task, exercise.given or None)
+            put_table(Table(columns, (row,)), format)
         return
     outcomes = checked(exercise, answer, runs)
     put_table(_table(exercise, outcomes), format)

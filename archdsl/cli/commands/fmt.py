@@ -36,11 +36,12 @@ def command(
             failed.append(error)
             continue
         path = None if source.name.startswith("<") else Path(source.name)
-        same = new == (_raw(path) if path else source.text)
+        old = _raw(path) if path else source.text
+        same = new == old
         if not same:
             changed.append(source.name)
         if diff:
-            put(_diff(source.text, new, source.name), exact=True)
+            put(_diff(source.text if old is None else old, new, source.name), exact=True)
         elif path is None and not check:
             put(new, exact=True)
         elif path is not None and not same and not check:
@@ -94,7 +95,14 @@ def write(path: Path, text: str) -> None:
 
 
 def _diff(old: str, new: str, name: str) -> str:
+    """A patch, as `patch` and git read it."""
     from difflib import unified_diff
 
-    before, after = (text.splitlines(keepends=True) for text in (old, new))
-    return "".join(unified_diff(before, after, name, f"{name} (formatted)"))
+    found = unified_diff(_lines(old), _lines(new), name, f"{name} (formatted)")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their ends; other signs at which Python ends lines are within them."""
+    *whole, last = text.split("\n")
+    return [*(f"{line}\n" for line in whole), *([last] if last else [])]

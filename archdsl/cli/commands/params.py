@@ -43,28 +43,31 @@ def command(
     from archdsl.expand.holes import holes
     from archdsl.report import FORMATS
 
-    failed: list[ArchError] = []
-    trees: list[tuple[Source, ast.File]] = []
-    for name in specs:
+    failed: dict[int, ArchError] = {}  # by the places of their specs
+    trees: dict[int, tuple[Source, ast.File]] = {}
+    for place, name in enumerate(specs):
         try:
-            trees.append(read(name, input=input, classes=classes, data=data, set=set or ()))
+            trees[place] = read(name, input=input, classes=classes, data=data, set=set or ())
         except ArchError as error:
-            failed.append(error)
-    if any(any(True for _ in holes(file)) for _, file in trees):
+            failed[place] = error
+    space = any(any(True for _ in holes(file)) for _, file in trees.values())
+    if not failed:
+        _check_idle(space, len(specs), format, layers, sort is not None, bool(where))
+    if space:
         from archdsl.cli.views.space import list_arms
 
         _settle_failures(failed, len(specs))
-        list_arms(trees, format, batch, dtype, sort, where or [], proxies)
+        list_arms([*trees.values()], format, batch, dtype, sort, where or [], proxies)
         return
     found = []
     scored: list[dict[str, float | None]] = []
-    for source, file in trees:
+    for place, (source, file) in trees.items():
         try:
             spec = whole(source, file)
             scored.append(scores_of(spec) if proxies else {})
             found.append(spec)
         except ArchError as error:
-            failed.append(error)
+            failed[place] = error
     for spec in found:
         talk(spec.notes, spec.name if len(specs) > 1 else "")
     if found and format == "json":
@@ -78,12 +81,31 @@ def command(
     _settle_failures(failed, len(specs))
 
 
-def _settle_failures(failed: list[ArchError], specs: int) -> None:
-    """Say all that failed. One spec alone fails as itself; of several, the first decides the exit code."""
-    from archdsl.cli.output import say
+def _check_idle(space: bool, specs: int, format: str, layers: bool, sort: bool, where: bool) -> None:
+    """Refuse an option that would have no effect."""
+    from archdsl.errors import ArchError
+
+    idle = (
+        ("--where", where and not space, "specs without holes", "it keeps arms of a space"),
+        ("--sort", sort and not space, "specs without holes", "it sorts the arms of a space"),
+        ("--layers", layers and space, "a space", "name one of its arms as a spec"),
+        ("--layers", layers and specs > 1 and format != "json", "a table of several specs", "--format json has them"),
+    )
+    for option, given, what, instead in idle:
+        if given:
+            raise ArchError(f"{option} has no effect on {what}", help=f"leave it out; {instead}")
+
+
+def _settle_failures(failed: dict[int, ArchError], specs: int) -> None:
+    """Say all that failed, in the order of the specs. One spec alone fails as itself; of several, the first decides the exit
+    code."""
+    from archdsl.cli.output import refused, say
 
     if not failed:
         return
-    for error in failed[:-1]:
-        say(str(error), lines=True)
-    raise failed[-1]
+    errors = [failed[place] for place in sorted(failed)]
+    if specs == 1:
+        raise errors[0]
+    for error in errors:
+        say(refused(error), lines=True)
+    raise SystemExit(errors[0].exit_code)

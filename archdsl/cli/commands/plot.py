@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 KEYS = {"loss": ("loss", "valid_loss"), "accuracy": ("accuracy", "valid_accuracy"), "lr": ("lr",)}
 NAMES = {"lr": "learning rate"}
 PARTS = ("train", "validation")
+NO_EPOCH = ("no epoch is finished", "`archdsl runs` shows the progress of each")
+MISSING = {
+    "loss": ("no loss was finite", "`archdsl runs show RUN` shows its epochs"),
+    "accuracy": ("its task has no accuracy", "--what loss draws the runs of every task"),
+    "lr": ("no learning rate is known", "--what loss draws every run"),
+}
 WIDEST, HEIGHT = 100, 16  # characters and lines of a chart in text
 
 
@@ -39,11 +45,9 @@ def command(
     out: Annotated[Path, typer.Option("--runs", "--out", metavar="DIR", help="The folder of the runs.")] = Path("runs"),
 ) -> None:
     """Draw learning curves of one or several runs: training solid, validation dashed. Without --save, as text."""
-    from archdsl.runs.index import find
-
     if save is not None:
         _check_target(save)
-    folders = list(dict.fromkeys(find(name, out) for name in runs))
+    folders = _found(runs, out)
     curves = _curves(folders, what, _names(folders, label))
     _check_drawable(curves, log)
     if save is not None:
@@ -63,6 +67,32 @@ def _check_target(save: Path, otherwise: str = "leave --save out for a chart in 
         raise ArchError(f"{save} does not end in .png, .svg or .pdf", help="name it curves.svg")
     require("matplotlib", otherwise=otherwise)
     check_target(save)
+
+
+def _found(names: Sequence[str], out: Path) -> list[Path]:
+    """The runs that are meant. What lies among them and is no run, such as the folder of the studies, is left out with a note:
+    a shell gives it for `runs/*`.
+    """
+    from archdsl.cli.output import say
+    from archdsl.errors import EnvError
+    from archdsl.runs.index import find
+
+    runs: list[Path] = []
+    others: dict[str, EnvError] = {}
+    for name in names:
+        try:
+            runs.append(find(name, out))
+        except EnvError as error:
+            if not os.path.exists(name):
+                raise
+            others[name] = error
+    places = {run.resolve().parent for run in runs}
+    for name, refused in others.items():
+        if Path(name).resolve().parent not in places:
+            raise refused
+    if others:
+        say(f"note: left out, since they are not runs: {', '.join(others)}")
+    return list(dict.fromkeys(runs))
 
 
 def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
@@ -88,28 +118,34 @@ def _names(folders: Sequence[Path], labels: Sequence[str] | None) -> list[str]:
 
 
 def _curves(folders: Sequence[Path], what: str, names: Sequence[str]) -> list[Curve]:
-    """Each run is a group; of a single run, training and validation are."""
+    """Each run is a group; of a single run, training and validation are. Says why a run has no curve.
+
+    Raises:
+        EnvError: none has one.
+    """
+    from archdsl.cli.output import say
+    from archdsl.errors import EnvError
     from archdsl.report.chart import Curve
     from archdsl.runs.index import epochs
     from archdsl.runs.store.log import read_events
 
     found = []
+    without: dict[tuple[str, str], list[str]] = {}
+    single = len(folders) == 1
     for group, (folder, name) in enumerate(zip(folders, names, strict=True)):
         done = epochs(read_events(folder))
-        for number, key in enumerate(KEYS[what]):
-            if all(e.get(key) is None for e in done):
-                continue
+        keys = [(number, key) for number, key in enumerate(KEYS[what]) if any(e.get(key) is not None for e in done)]
+        for number, key in keys:
             xs, ys = [float(e["epoch"]) for e in done], [_value(e.get(key)) for e in done]
-            single = len(folders) == 1
-            found.append(
-                Curve(
-                    PARTS[number] if single and what != "lr" else name,
-                    xs,
-                    ys,
-                    number if single else group,
-                    dashed=number == 1,
-                )
-            )
+            part = PARTS[number] if single and what != "lr" else name
+            found.append(Curve(part, xs, ys, number if single else group, dashed=number == 1))
+        if not keys:
+            without.setdefault(MISSING[what] if done else NO_EPOCH, []).append(name)
+    texts = [f"{', '.join(runs)} ({why})" for (why, _), runs in without.items()]
+    if not found:
+        raise EnvError(f"there is nothing to draw of {' and '.join(texts)}", help=next(iter(without))[1])
+    for text in texts:
+        say(f"note: there is nothing to draw of {text}")
     return found
 
 
@@ -118,10 +154,8 @@ def _value(value: Any) -> float:
 
 
 def _check_drawable(curves: Sequence[Curve], log: bool) -> None:
-    from archdsl.errors import ArchError, EnvError
+    from archdsl.errors import ArchError
 
-    if not curves:
-        raise EnvError("none of these runs has finished an epoch", help="`archdsl runs` shows the progress of each")
     if log and not any(y > 0 for c in curves for y in c.ys):
         raise ArchError("a logarithmic axis needs values above 0, and there are none", help="leave --log out")
 

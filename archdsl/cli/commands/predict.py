@@ -80,7 +80,7 @@ def command(
     if format == "json":
         put_json(records)
     elif format == "jsonl":
-        put("".join(json_text(record, indent=None) for record in records))
+        put("".join(json_text(record, indent=None) for record in records), json=True)
     elif format == "table" and kind.text is not None:
         put(kind.text(records))
     else:

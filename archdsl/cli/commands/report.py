@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,16 +22,17 @@ from archdsl.cli.support.study_options import (
     Out,
     Port,
     Preset,
-    Runs,
     Same,
     Seeds,
     Study,
     StudyFormat,
+    StudyRuns,
     Until,
     Watch,
     Where,
     With,
     Without,
+    runs_of,
 )
 from archdsl.runs.conditions import ConditionOptions
 
@@ -61,7 +60,7 @@ def command(
     match: Match = None,
     baseline: Baseline = None,
     metric: Metric = None,
-    runs: Runs = Path("runs"),
+    runs: StudyRuns = None,
     data_root: DataRoot = None,
     each: Annotated[
         bool, typer.Option("--each", help="A row for each run instead of each arm, with all its figures.")
@@ -113,10 +112,11 @@ def command(
             "--claims": claims,
             "--fits": fits,
             "--tuning": tuning,
-        }
+        },
+        columns,
     )
     watch = check_watch(watch, port)
-    chosen, runner = prepared(selected(given), _runs(study, runs), data_root)
+    chosen, runner = prepared(selected(given), runs_of(study, runs), data_root)
     for name in away(runner.every, data_root):
         say(f"note: the data set {name} is not on this machine; its description is read from its runs")
     for text in gone(runner.every):
@@ -141,17 +141,19 @@ def command(
         raise typer.Exit(REFUTED if False in answers else UNDECIDED if None in answers else HOLDS)
 
 
-def _rows(given: dict[str, bool]) -> Rows:
+def _rows(given: dict[str, bool], columns: str | None) -> Rows:
     """What the rows are of.
 
     Raises:
-        ArchError: two tables are asked for.
+        ArchError: two tables are asked for, or columns of one that has its own.
     """
     from archdsl.errors import ArchError
 
     asked = [option for option, wanted in given.items() if wanted]
     if len(asked) > 1:
         raise ArchError(f"{' and '.join(asked)} are two tables", help="ask for one at a time")
+    if asked and columns is not None:
+        raise ArchError(f"--columns has no effect on {asked[0]}", help="leave it out: it is of the table of arms")
     names: dict[str, Rows] = {
         "--each": "runs",
         "--effects": "effects",
@@ -161,14 +163,3 @@ def _rows(given: dict[str, bool]) -> Rows:
         "--tuning": "tuning",
     }
     return names[asked[0]] if asked else "arms"
-
-
-def _runs(study: str, runs: Path) -> Path:
-    """The folder of runs: where a study is given by its own folder, the one that this folder is in."""
-    from archdsl.study.execute.looks import STUDIES
-    from archdsl.study.execute.select import STUDY
-
-    given = Path(study)
-    if study and os.path.isfile(given / STUDY) and given.resolve().parent.name == STUDIES:
-        return given.parent.parent
-    return runs

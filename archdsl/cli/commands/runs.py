@@ -38,7 +38,7 @@ def command(
     format: Format = "table",
 ) -> None:
     """List runs; `show RUN`, `compare RUN RUN…` or `delete RUN…`. A RUN is a folder, its name in --runs, or the first
-    digits of its hash. A status is finished, diverged, interrupted, running, oom, timeout or damaged."""
+    digits of its hash. A status is finished, diverged, interrupted, running, failed, oom, timeout or damaged."""
     from archdsl.errors import ArchError
     from archdsl.runs.index import find
 
@@ -104,9 +104,14 @@ def _told(action: str, folders: list[Path], format: str) -> None:
     from archdsl.cli.output import put, put_json, put_table
     from archdsl.cli.views.runs import compared, shown, shown_record
     from archdsl.errors import ArchError
-    from archdsl.report import FORMATS
+    from archdsl.report import FORMATS, several_tables
     from archdsl.runs.run import load_run
 
+    if action == "show" and format not in several_tables():
+        raise ArchError(
+            f"`archdsl runs show` prints several tables, and --format {format} is of one",
+            help="--format json has all; `archdsl runs compare` and the list of runs are one table",
+        )
     runs = [load_run(path) for path in folders]
     if action == "compare":
         if len(runs) < 2:

@@ -96,8 +96,12 @@ def command(
         return
     check_writable(runs)
     results = _carry_out(execution, quiet)
-    _put(results, format, rows)
-    sys.stdout.flush()
+    try:
+        _put(results, format, rows)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the page is written although nobody reads the table
+        _page(execution, results, html, quiet)
+        raise
     _page(execution, results, html, quiet)
 
 

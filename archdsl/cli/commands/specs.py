@@ -41,7 +41,7 @@ def command(
         return
     size = (Column("params", "int"), Column("arms", "int"))
     if FORMATS[format].people:
-        params = max(len("params"), *(len(f"{s.params:,}") for s in found if s.params))
+        params = max(map(len, ("params", *(f"{s.params:,}" for s in found if s.params))))
         left = WIDTH - max(len(s.name) for s in found) - params - len("arms") - 3 * len("  ")
         rows = tuple((s.name, s.params, s.arms, _short(s.about, left)) for s in found)
         put_table(Table((Column("name"), *size, Column("about")), rows), format)

@@ -73,8 +73,10 @@ def command(
     if kinds is None and what is not None:
         if format == "json":
             put_json([record(e) for e in matching(what)])
-        else:
+        elif format in ("table", "text"):
             put(describe(what))
+        else:
+            _table(matching(what), format)
         return
     listed = [e for e in entries() if (kinds is None or e.kind in kinds) and not e.alias]
     if format == "json":

@@ -57,10 +57,8 @@ def check_all(specs: Iterable[str], options: Options, jobs: int = 0) -> list[Don
 
 def _work(spec: str) -> list[str | Source]:
     """What a spec stands for: the paths in a folder, or a text; standard input is read here and once."""
-    if not os.path.lexists(spec) and not os.path.isfile(f"{spec}.arch") and (study := study_path(spec)) is not None:
-        return [str(study)]
-    if spec.endswith(STUDIES) and not any(c.isspace() for c in spec):
-        return [spec]
+    if (study := study_of(spec)) is not None:
+        return [study]
     if not is_path(spec):
         return [locate(spec)]
     if not os.path.isdir(spec):
@@ -69,6 +67,13 @@ def _work(spec: str) -> list[str | Source]:
     if not paths:
         raise ArchError(f"the folder {spec} has no *.arch in it")
     return [str(p) for p in sorted(paths)]
+
+
+def study_of(spec: str) -> str | None:
+    """The path of the study that a name means; None where it means a spec or a folder."""
+    if not os.path.lexists(spec) and not os.path.isfile(f"{spec}.arch") and (study := study_path(spec)) is not None:
+        return str(study)
+    return spec if spec.endswith(STUDIES) and not any(c.isspace() for c in spec) else None
 
 
 def _studies(folder: Path) -> list[Path]:

@@ -50,7 +50,7 @@ class _Columns:
         own = self.values.get(name)
         if own is not None and sign in EQUALITY and "*" not in value and value not in (*own, "none"):
             raise ArchError(
-                f"--where: no row can have {name} = {value[:60]}",
+                f"--where: `{name} {sign} {value[:60]}` compares with a {name} that no row can have",
                 help=suggest(value[:60], own) or f"{name} is one of {', '.join(own)}",
             )
         bound = None if quoted else number(value)

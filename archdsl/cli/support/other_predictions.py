@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, EnvError
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +77,7 @@ def of_pictures(net: Trained, files: Sequence[Path], batch: int, save: Path | No
         files: pictures, and folders of them.
 
     Raises:
-        EnvError: a picture does not decode, or two have one name and would be one mask.
+        EnvError: a picture does not decode, two have one name and would be one mask, or a mask would replace a picture.
     """
     import torch
 
@@ -102,17 +104,37 @@ def of_pictures(net: Trained, files: Sequence[Path], batch: int, save: Path | No
 
 
 def _targets(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """Where the mask of each picture goes."""
+    """Where the mask of each picture goes; says which files are there already."""
+    from archdsl.cli.output import say
+
     targets = {file: folder / f"{file.stem}.png" for file in files}
     if len(set(targets.values())) < len(files):
         raise EnvError(
             "two of the pictures have one name, and their masks too", help="predict them one folder at a time"
         )
+    _check_kept(files, targets)
+    there = [target for target in targets.values() if target.is_file()]
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise EnvError(f"the folder {folder} cannot be made: {error.strerror}", help="choose another --save") from error
+    if there:
+        more = f" and {many(len(there) - 1, 'more file')}" if len(there) > 1 else ""
+        say(f"note: {there[0]}{more} of {folder} will be replaced")
     return targets
+
+
+def _check_kept(files: Sequence[Path], targets: dict[Path, Path]) -> None:
+    """Refuse masks in the places of the pictures, which would be lost: by whatever name, as where a system takes `A.PNG` and
+    `a.png` for one.
+    """
+    pictures = {(found.st_dev, found.st_ino) for found in map(os.stat, files)}
+    for file, target in targets.items():
+        if target.is_file() and ((found := target.stat()).st_dev, found.st_ino) in pictures:
+            raise EnvError(
+                f"the mask of {file} would replace the picture {target}",
+                help="name a folder without pictures: --save masks",
+            )
 
 
 def _write(mask: Any, target: Path) -> None:

@@ -77,16 +77,24 @@ def report(
     rows: Rows = "arms",
     columns: str | None = None,
 ) -> None:
-    """Print the table of ``rows``, and write the HTML report."""
+    """Print the table of ``rows``, and write the HTML report, also where nobody reads the table any more."""
+    try:
+        _print(results, format, detect, rows, columns)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _page(results, chosen, runs, format, html, quiet)
+        raise
+    _page(results, chosen, runs, format, html, quiet)
+
+
+def _page(results: Results, chosen: StudyFile, runs: Path, format: str, html: Path | None, quiet: bool) -> None:
+    """Write the HTML report, and say what the table does not."""
     from archdsl.atomic import writing
     from archdsl.cli.output import say
-    from archdsl.report import FORMATS
     from archdsl.study.execute.select import folder_of, question_changes
     from archdsl.study.plan.plan import DAMAGED
 
-    _print(results, format, detect, rows, columns)
-    sys.stdout.flush()
-    if format != "json" and not (format in FORMATS and FORMATS[format].people):  # these have no notes
+    if not has_notes(format):
         for arm, seed, status, message in results.failures:
             if status == DAMAGED:
                 say(f"note: `{arm}`, seed {seed}: {message}")
@@ -143,7 +151,7 @@ def _print(results: Results, format: str, detect: str | None, rows: Rows, column
     }
     beside = {name: table_of(results, name, False) for name, there in answers.items() if there and rows == "arms"}
     put_study(
-        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect))),
+        replace(shown, notes=(*shown.notes, *more, *planned_notes(results, detect, format))),
         results.metric,
         format,
         rows,
@@ -211,9 +219,25 @@ def put_parquet(table: Table) -> None:
     stream.buffer.write(parquet(table))
 
 
-def planned_notes(results: Results, detect: str | None) -> list[str]:
-    """How many seeds a difference of this size takes, as a note; none where it was not asked."""
+def has_notes(format: str) -> bool:
+    """Whether the table of a study has notes in a format."""
+    from archdsl.report import FORMATS
+
+    return format == "json" or (format in FORMATS and FORMATS[format].people)
+
+
+def planned_notes(results: Results, detect: str | None, format: str) -> list[str]:
+    """How many seeds a difference of this size takes, as a note of the table; none where it was not asked. Beside a format that
+    has no notes it is said.
+    """
+    from archdsl.cli.output import say
     from archdsl.study.amounts import amount
     from archdsl.study.report.planning import detect as seeds_for
 
-    return [] if detect is None else [seeds_for(results, amount(detect, "--detect"))]
+    if detect is None:
+        return []
+    text = seeds_for(results, amount(detect, "--detect"))
+    if has_notes(format):
+        return [text]
+    say(f"note: {text}")
+    return []

@@ -7,6 +7,9 @@ from typing import Any
 from archdsl.registry.shapes import Ids, dims
 from archdsl.report import Column, Table
 
+WIDTH = 96
+LONGEST = 24  # a name that stands in the column of the labels; with a path it may be far longer
+
 
 def page(facts: dict[str, Any]) -> str:
     """The facts as aligned lines."""
@@ -14,11 +17,14 @@ def page(facts: dict[str, Any]) -> str:
 
     from archdsl.report.text import printable
 
-    rows = lines_of(facts)
-    wide = max(len(label) for label, _ in rows)
+    head, *rows = lines_of(facts)
     lines = []
+    if len(head[0]) > LONGEST:
+        lines, head = [printable(head[0])], ("title", head[1])
+    rows = [head, *rows]
+    wide = max(len(label) for label, _ in rows)
     for label, text in rows:
-        first, *more = wrap(printable(text), 96 - wide, break_long_words=False, break_on_hyphens=False) or [""]
+        first, *more = wrap(printable(text), WIDTH - wide, break_long_words=False, break_on_hyphens=False) or [""]
         lines += [f"{label:<{wide}}  {first}", *(" " * (wide + 2) + line for line in more)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

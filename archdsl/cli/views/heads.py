@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.views.evaluation import record, tables
 from archdsl.evaluate.metrics import Report
 from archdsl.report import Column, Table
+from archdsl.report.table import apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def head_table(records: Sequence[dict[str, Any]]) -> Table:
         else:
             columns.append(Column(name, "float", digits=6))
     columns += [Column(f"true {name}", key=f"target_{name}") for name in heads] if known else []
-    return Table(tuple(columns), tuple(_cells(r, places, heads, known) for r in records))
+    return Table(apart(columns), tuple(_cells(r, places, heads, known) for r in records))
 
 
 def _cells(r: dict[str, Any], places: Sequence[str], heads: Sequence[str], known: bool) -> tuple[Any, ...]:

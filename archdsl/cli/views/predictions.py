@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archdsl.report import Column, Table
+from archdsl.report.table import apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ def prediction_table(names: Sequence[str], records: Sequence[dict[str, Any]]) ->
         )
         for r in records
     )
-    return Table(columns, rows)
+    return Table(apart(columns), rows)
 
 
 def text_table(records: Sequence[dict[str, Any]]) -> Table:

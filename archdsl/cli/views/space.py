@@ -13,6 +13,7 @@ from archdsl.files import inside
 from archdsl.limits import Limits
 from archdsl.report import Column, Table
 from archdsl.report.numbers import many
+from archdsl.report.table import apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,10 @@ def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
     arms = "arm" if of == 1 else "arms"
     count = f"{of:,} {arms}" if len(kept) == of else f"{len(kept):,} of {of:,} {arms}"
     return Table(
-        (*columns, *COLUMNS, *score_columns(scores)), tuple(rows), "" if name == "<spec>" else name, notes=(count,)
+        apart((*columns, *COLUMNS, *score_columns(scores))),
+        tuple(rows),
+        "" if name == "<spec>" else name,
+        notes=(count,),
     )
 
 

@@ -93,7 +93,7 @@ class Talk:
             self._bar = Bar(stream, self._history)
         self.every = LIVE_EVERY if self._bar else None
         self._start: Started | None = None
-        self._began = 0.0
+        self._began, self._from = 0.0, 0  # when this call began, and after which step of the run
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -109,7 +109,7 @@ class Talk:
     def __call__(self, event: Event) -> None:
         """Draw an event."""
         if isinstance(event, Started) and not self._quiet:
-            self._start, self._began = event, time.monotonic()
+            self._start, self._began, self._from = event, time.monotonic(), 0
             for note in event.notes:
                 self._say(printable(note))
         if self._start is None:  # quiet, or a warning about what lies in the folder of the run
@@ -117,8 +117,10 @@ class Talk:
                 self._say(f"{WARNING}{printable(text)}")
             return
         left = None
-        if isinstance(event, EpochDone):
-            left = (time.monotonic() - self._began) / event.epoch * (self._start.epochs - event.epoch)
+        if isinstance(event, Resumed):
+            self._from = event.step
+        if isinstance(event, EpochDone) and (done := event.step - self._from) > 0:
+            left = (time.monotonic() - self._began) / done * (self._start.steps - event.step)
         if text := line(event, self._start, left, self._what):
             self._say(text)
         if self._bar is not None and self._history is not None:

@@ -1,8 +1,8 @@
-"""Taking a run away: only files that a run writes, one by one, so that nothing else can be lost."""
+"""Taking a run away: only what a run writes, file by file, so that nothing else can be lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,6 +24,7 @@ OWN = (
     ".tmp-*",
     LOCK,
 )
+EVALUATIONS, EVALUATED = "evaluations", ("*.json", "*.bits", ".tmp-*")  # a folder, and the files in it
 
 
 def check_removable(folder: Path) -> None:
@@ -37,7 +38,10 @@ def check_removable(folder: Path) -> None:
             raise EnvError(f"{folder} is a link", help="delete the run at its real path, and the link by hand")
         if not (folder / "spec.arch").is_file():
             raise EnvError(f"{folder} is not a run", help="delete it by hand if you are sure")
-        strange = sorted(p.name for p in folder.iterdir() if not _own(p))
+        strange = sorted(p.name for p in folder.iterdir() if not _own(p) and not _evaluations(p))
+        inside = folder / EVALUATIONS
+        if _evaluations(inside):
+            strange += sorted(f"{EVALUATIONS}/{p.name}" for p in inside.iterdir() if not _own(p, EVALUATED))
     if strange:
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         raise EnvError(
@@ -55,6 +59,10 @@ def remove(folder: Path) -> None:
     check_removable(folder)
     lock = lock_run(folder)
     with _removing(folder):
+        if _evaluations(inside := folder / EVALUATIONS):
+            for path in sorted(inside.iterdir()):
+                path.unlink(missing_ok=True)
+            inside.rmdir()
         # The text goes last: without it the folder would no longer be known as a run.
         names = sorted(p.name for p in folder.iterdir())
         for name in (*(n for n in names if n not in (LOCK, "spec.arch")), "spec.arch", LOCK):
@@ -63,8 +71,13 @@ def remove(folder: Path) -> None:
     lock.release()
 
 
-def _own(path: Path) -> bool:
-    return any(fnmatchcase(path.name, own) for own in OWN) and (path.is_symlink() or not path.is_dir())
+def _own(path: Path, names: Sequence[str] = OWN) -> bool:
+    return any(fnmatchcase(path.name, own) for own in names) and (path.is_symlink() or not path.is_dir())
+
+
+def _evaluations(path: Path) -> bool:
+    """Whether a path is the folder of evaluations itself; of a link, what it leads to is somebody else's."""
+    return path.name == EVALUATIONS and path.is_dir() and not path.is_symlink()
 
 
 @contextmanager
