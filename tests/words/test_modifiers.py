@@ -68,6 +68,13 @@ SAME = [
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),
+    ("cat(conv(8, 1) | conv(8, 3)) +bn", "cat(conv(8, 1) bn | conv(8, 3) bn)"),
+    ("cat(conv(8, 1) | conv(4) | conv(2, 5)) +gn(2)", "cat(conv(8, 1) gn(2) | conv(4) gn(2) | conv(2, 5) gn(2))"),
+    ("(conv(3) relu add(conv(3) | id) relu) +ln", "conv(3) ln relu add(conv(3) ln | id) relu"),
+    (
+        "(dropconnect(conv(8), 0.3) relu dropconnect(conv(16), 0.3) relu) +bn",
+        "dropconnect(conv(8) bn, 0.3) relu dropconnect(conv(16) bn, 0.3) relu",
+    ),
 ]
 
 
@@ -118,8 +125,8 @@ def test_modifiers_commute(a: str, b: str) -> None:
 @pytest.mark.parametrize("name", sorted(MODIFIERS))
 def test_a_modifier_says_whether_parameters_stay(name: str) -> None:
     entry = MODIFIERS[name]
-    head, own = parts(entry, entry.examples[0])
-    if entry.keeps_params:
+    for example in entry.examples if entry.keeps_params else ():
+        head, own = parts(entry, example)
         assert cost(traced(f"{head} {own}")).params == cost(traced(head)).params
     assert all(p.describe() for p in params(entry))
 
