@@ -68,6 +68,9 @@ SAME = [
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),
+    ("conv(4) (preresnet[4x1] -bn)", "conv(4) add(relu conv(4) relu conv(4) | id)"),
+    ("conv(4) preresnet[8x1] +gn(4)", "conv(4) add(gn(4) relu conv(8) gn(4) relu conv(8) | shortcut)"),
+    ("(conv(8) relu conv(8) relu)*2 +res +pre", "(add(relu conv(8) relu conv(8) | shortcut))*2 relu"),
     ("cat(conv(8, 1) | conv(8, 3)) +bn", "cat(conv(8, 1) bn | conv(8, 3) bn)"),
     ("cat(conv(8, 1) | conv(4) | conv(2, 5)) +gn(2)", "cat(conv(8, 1) gn(2) | conv(4) gn(2) | conv(2, 5) gn(2))"),
     ("(conv(3) relu add(conv(3) | id) relu) +ln", "conv(3) ln relu add(conv(3) ln | id) relu"),
@@ -129,6 +132,12 @@ def test_a_modifier_says_whether_parameters_stay(name: str) -> None:
         head, own = parts(entry, example)
         assert cost(traced(f"{head} {own}")).params == cost(traced(head)).params
     assert all(p.describe() for p in params(entry))
+
+
+@pytest.mark.parametrize("net", ["wide[8x2,16](factor=2)", "resnet[8x2,16] +pre", "preresnet[8x2] +dropconnect(0.3)"])
+def test_stochastic_depth_leaves_biases_alone(net: str) -> None:
+    bare, more = (cost(traced(f"conv(4) ({net}{m})")).params for m in ("", " +droppath(0.2)"))
+    assert bare == more
 
 
 @pytest.mark.parametrize("name", sorted(MODIFIERS))
