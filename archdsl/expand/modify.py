@@ -34,6 +34,8 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
             new = _rewritten(entry, node, args if mod.sign == "+" else None)
         except ArithmeticMisfit as error:
             raise fail("A208", str(error), mod.span) from None
+        except SpecError as error:  # of a layer that the modifier cannot rewrite, which may have no place of its own
+            raise error.within(f"`{mod.sign}{mod.name}`", mod.span) from None
         if new is None:
             raise fail("A210", f"`{mod.sign}{mod.name}` has no effect here", mod.span, _why(entry, mod))
         node = _stamped(new, node, mod.span)

@@ -68,6 +68,17 @@ SAME = [
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),
+    ("conv(16) (resnet[16x2,32x2] +bottleneck)", "conv(16) bottleneck[16x2,32x2]"),
+    (
+        "conv(16) preresnet[8x1] +bottleneck bn relu",
+        (
+            "conv(16) add(bn relu conv(8, 1) bn relu conv(8) bn relu conv(32, 1, bias=false) | shortcut(bias=false))"
+            " bn relu"
+        ),
+    ),
+    ("(conv(8) relu conv(8)) +bottleneck", "conv(8, 1) relu conv(8) relu conv(32, 1)"),
+    ("(conv(8) relu bn conv(8) relu bn) +bottleneck", "conv(8, 1) relu bn conv(8) relu bn conv(32, 1) relu bn"),
+    ("(conv(8, 1) relu drop conv(8) relu conv(32, 1)) -bottleneck", "drop conv(8) relu conv(8)"),
     ("conv(4) (preresnet[4x1] -bn)", "conv(4) add(relu conv(4) relu conv(4) | id)"),
     ("conv(4) preresnet[8x1] +gn(4)", "conv(4) add(gn(4) relu conv(8) gn(4) relu conv(8) | shortcut)"),
     ("(conv(8) relu conv(8) relu)*2 +res +pre", "(add(relu conv(8) relu conv(8) | shortcut))*2 relu"),
@@ -183,6 +194,10 @@ def test_bottlenecks_and_back() -> None:
         ("(+bn)", "A210", "+bn"),
         ("vgg[8] +nf +ws", "A211", "+ws"),
         ("resnet[8] -nf", "A210", "-nf"),
+        ("(conv(8) bn relu drop(0.2) conv(8) bn relu) +bottleneck", "A210", "drop(0.2)"),
+        ("(conv(8) relu conv(8, 5) relu) +bottleneck", "A210", "conv(8, 5)"),
+        ("(conv(8, s=2) relu conv(8, s=2) relu) +bottleneck", "A210", "conv(8, s=2)"),
+        ("conv(8) bn silu efficientnet[8(t=1), 16x2(s=2)] +bottleneck", "A210", "+bottleneck"),
     ],
 )
 def test_a_wrong_modifier_is_shown_in_its_place(text: str, code: str, place: str) -> None:
