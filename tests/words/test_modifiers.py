@@ -68,6 +68,16 @@ SAME = [
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),
+    ("conv(4) (vgg[4,8] +res) -bias", "conv(4) (vgg[4,8](bias=false) +res(shortcut(bias=false)))"),
+    ("conv(4) vgg[4,8] +res -bias", "conv(4) (vgg[4,8](bias=false) +res(shortcut(bias=false)))"),
+    ("vgg[8x2] -bias +dw", "(dwconv(bias=false) conv(8, 1, bias=false) relu)*2 maxpool"),
+    (
+        "conv(8) resnet[8x1,16x1] +bias",
+        (
+            "conv(8) add(conv(8, bias=true) bn relu conv(8, bias=true) bn | id) relu "
+            "add(conv(16, s=2, bias=true) bn relu conv(16, bias=true) bn | conv(16, 1, s=2, bias=true) bn) relu"
+        ),
+    ),
     ("conv(16) (resnet[16x2,32x2] +bottleneck)", "conv(16) bottleneck[16x2,32x2]"),
     (
         "conv(16) preresnet[8x1] +bottleneck bn relu",

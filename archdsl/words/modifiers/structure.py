@@ -249,7 +249,8 @@ def plus_act(term: Node, name: Act) -> Node | None:
 
 def _each_bias(term: Node, value: bool) -> Node | None:
     def change(op: Op) -> Node | None:
-        has = is_op(op, "weighted") and any(p.name == "bias" for p in params(op.entry))
+        layer = is_op(op, "weighted") or op.entry.kind == "late"  # a shortcut may become one
+        has = layer and any(p.name == "bias" for p in params(op.entry))
         return with_args(op, bias=value) if has else None
 
     return change_ops(term, change)
