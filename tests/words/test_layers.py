@@ -130,6 +130,13 @@ def test_a_gate_keeps_the_shape_and_has_the_papers_parameters() -> None:
         ("blurpool(70)", "A302"),
         ("class: conv(8)", "A212"),
         ("patch(33, 8)", "A302"),
+        ("slice(0, 1) conv(8, 1, ws=standard)", "A303"),
+        ("conv(6, 1, groups=3, ws=scaled)", "A303"),
+        ("gap lrn", "A301"),
+        ("tokens lrn", "A301"),
+        ("tokens gn(3)", "A301"),
+        ("conv(4) gn(3)", "A303"),
+        ("maxpool(35, s=2, ceil)", "A302"),
     ],
 )
 def test_what_does_not_fit_is_refused(text: str, code: str) -> None:
