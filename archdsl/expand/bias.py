@@ -3,8 +3,13 @@ again (batch and instance normalisation; layer and group normalisation subtract 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archdsl.ir.nodes import Again, Fan, Mark, Node, Op, Ref, Seq, rebuild, with_items
 from archdsl.registry import params
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None, normed: bool = False) -> Node:
@@ -21,10 +26,8 @@ def decide_biases(root: Node, known: dict[int, dict[bool, Node]] | None = None, 
     def _one(node: Node, normed: bool) -> Node:
         if isinstance(node, Op):
             return _op(node, normed)
-        if isinstance(node, Fan):  # what leaves a branch meets other values first, unless all is normalised later
-            first = node.branches[0]
-            pre = node.role == "res" and isinstance(first, Seq) and first.pre
-            return rebuild(node, lambda branch: decide(branch, pre))
+        if isinstance(node, Fan):
+            return _fan(node, decide)
         if not isinstance(node, Seq):
             return node
         new: list[Node] = []
@@ -63,3 +66,23 @@ def begins_with_norm(node: Node) -> bool | None:
             return False  # the value is also read elsewhere
         case Fan() | Ref() | Again():
             return False
+
+
+def _fan(node: Fan, decide: Callable[[Node, bool], Node]) -> Node:
+    """What leaves a branch meets other values first, unless all is normalised later: where blocks begin with that."""
+    body = _body(node.branches[0])
+    pre = node.role == "res" and isinstance(body, Seq) and body.pre and begins_with_norm(body) is True
+
+    def within(part: Node) -> Node:
+        wraps = isinstance(part, Seq) and part is not body
+        return rebuild(part, within) if wraps else decide(part, part is body)
+
+    return rebuild(node, lambda b: within(b) if pre and b is node.branches[0] else decide(b, pre))
+
+
+def _body(branch: Node) -> Node:
+    """The body of a residual branch, round which modifiers may have put layers: dropout of its result, a weight."""
+    if not isinstance(branch, Seq) or branch.role or branch.name or branch.label or branch.pre:
+        return branch
+    inner = [item for item in branch.items if isinstance(item, Seq)]
+    return _body(inner[0]) if len(inner) == 1 else branch

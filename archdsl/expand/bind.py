@@ -25,7 +25,7 @@ def bind(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr
     if not args and (alone := defaults(entry)) is not None:
         return alone
     known = params(entry)
-    given = matched(entry, args, at)
+    given = matched(entry, args, at, env)
     values, errors = [], []
     for parameter in known:
         if parameter.name not in given:
@@ -49,7 +49,7 @@ def bind(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Expr
     return tuple(values)
 
 
-def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> dict[str, ast.Expr | None]:
+def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr, env: Env) -> dict[str, ast.Expr | None]:
     """Expressions by parameter name; None for a flag that is alone."""
     known = params(entry)
     names = [p.name for p in known]
@@ -63,7 +63,7 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
             if name not in names:
                 raise _no_argument(entry, arg, names)
         elif isinstance(arg, ast.Word) and arg.args is None and arg.stages is None and arg.name in flags:
-            name, expr = arg.name, None
+            name, expr = arg.name, arg if _is_given(arg, env) else None
         elif many in given and isinstance(before := given.pop(many), ast.Expr):
             items = before.items if isinstance(before, ast.Tuple) else (before,)
             name, expr = many, ast.Tuple((*items, arg), arg.span)
@@ -83,6 +83,18 @@ def matched(entry: Entry, args: tuple[ast.Expr, ...] | None, at: ast.Expr) -> di
     return given
 
 
+def _is_given(flag: ast.Word, env: Env) -> bool:
+    """Whether a flag's name is that of a parameter or of a let here that has a value, and not again the word itself."""
+    if flag.name not in env.locals and flag.name not in env.lets:
+        return False
+    try:
+        found = value(flag, env)
+    except SpecError:  # a network
+        return False
+    network = isinstance(found, Name) and find("net", found) is not None
+    return not network and bool(found != flag.name)
+
+
 def _no_argument(entry: Entry, arg: ast.Keyword, names: list[str]) -> SpecError:
     from archdsl.registry.synonyms import ARGUMENTS, synonym  # a large table, for errors alone
 
@@ -99,7 +111,7 @@ def given(entry: Entry, args: tuple[ast.Expr, ...] | None, env: Env, at: ast.Exp
     known = {p.name: p for p in params(entry)}
     return {
         name: known[name].flag if expr is None else convert(known[name], expr, entry, env, network)
-        for name, expr in matched(entry, args, at).items()
+        for name, expr in matched(entry, args, at, env).items()
     }
 
 
@@ -127,6 +139,8 @@ def convert(parameter: Arg, expr: ast.Expr, entry: Entry, env: Env, network: Exp
     if result is None:
         shown = expr.span.text.strip()
         help = suggest(str(raw), (*parameter.choices, *env.locals, *env.lets)) if isinstance(raw, Name) else ""
+        if parameter.flag is not MISSING and shown == parameter.name:
+            help = f"`{shown}` is a let or a parameter here; for the flag write `{shown}={_plain(parameter.flag)}`"
         raise fail(
             "A208",
             f"`{parameter.name}` of `{entry.name}` is {parameter.describe()}, not `{shown}`",

@@ -10,7 +10,7 @@ from archdsl.expand.bind import Expand, bind
 from archdsl.expand.env import Env, collect
 from archdsl.ir.nodes import NODES, Node, Op, children, rebuild
 from archdsl.ir.symbol import ArithmeticMisfit
-from archdsl.registry import Entry, carry, find, names, wrong
+from archdsl.registry import Entry, Phase, carry, find, names, wrong
 from archdsl.syntax import ast
 
 
@@ -29,15 +29,23 @@ def apply_modifiers(node: Node, mods: tuple[ast.Modifier, ...], env: Env, networ
             errors.append(error)
     collect(errors)
     _check(bound)
-    for entry, args, mod in sorted(bound, key=lambda b: (b[2].sign == "+", b[0].phase, b[0].name)):
+    for entry, args, mod in sorted(bound, key=_order):
         try:
             new = _rewritten(entry, node, args if mod.sign == "+" else None)
         except ArithmeticMisfit as error:
             raise fail("A208", str(error), mod.span) from None
+        except SpecError as error:  # of a layer that the modifier cannot rewrite, which may have no place of its own
+            raise error.within(f"`{mod.sign}{mod.name}`", mod.span) from None
         if new is None:
             raise fail("A210", f"`{mod.sign}{mod.name}` has no effect here", mod.span, _why(entry, mod))
         node = _stamped(new, node, mod.span)
     return node
+
+
+def _order(bound: tuple[Entry, tuple[Any, ...], ast.Modifier]) -> tuple[bool, Phase | None, str]:
+    """What is taken away goes first, so that others fill its place; biases go last, with those of layers that others made."""
+    entry, _, mod = bound
+    return (mod.sign == "+" or entry.phase == Phase.BIAS, entry.phase, entry.name)
 
 
 def _rewritten(entry: Entry, node: Node, args: tuple[Any, ...] | None) -> Node | None:

@@ -130,7 +130,7 @@ def _apply(op: str, expr: ast.Expr, *values: Any) -> Any:
         return apply(op, *values)
     except ArithmeticMisfit as error:
         raise fail("A218", str(error), expr.span) from None
-    except OverflowError:
+    except (OverflowError, ValueError):  # infinite, or no number at all
         raise fail("A218", "the result is too large", expr.span) from None
 
 

@@ -116,9 +116,10 @@ def biases(bias: Table, q: Layout, k: Layout, heads: int) -> tuple[str, Table | 
     for kind in ("absolute", "signed", "class"):
         if kind == "class" and (q.size != k.size or len(q.size) != 1 or isqrt(queries - 1) ** 2 != queries - 1):
             continue
-        index, number = (
-            _of_class(isqrt(queries - 1)) if kind == "class" else distances(q.size, k.size, kind == "absolute")
-        )
+        known = _of_class(isqrt(queries - 1)) if kind == "class" else distances(q.size, k.size, kind == "absolute")
+        if known is None:
+            continue
+        index, number = known
         table = torch.zeros(number, heads, dtype=torch.long)
         for head in range(heads):
             table[index.reshape(-1), head] = ids[head].reshape(-1)
@@ -135,14 +136,19 @@ def _of_class(side: int) -> tuple[Tensor, int]:
     return index, (2 * side - 1) ** 2 + 3
 
 
-def distances(queries: tuple[int, ...], keys: tuple[int, ...], absolute: bool) -> tuple[Tensor, int]:
-    """The row of the table for each query and key, as `attend` counts them, and the number of rows."""
+def distances(queries: tuple[int, ...], keys: tuple[int, ...], absolute: bool) -> tuple[Tensor, int] | None:
+    """The row of the table for each query and key, as `attend` counts them, and the number of rows; None where it has no
+    such table.
+    """
     index, number = torch.zeros((), dtype=torch.long), 1
     places = [torch.meshgrid(*(torch.arange(n) for n in size), indexing="ij") for size in (queries, keys)]
     for axis, (m, n) in enumerate(zip(queries, keys, strict=True)):
-        by = places[0][axis].flatten()[:, None] * -(-n // m) - places[1][axis].flatten()
-        index = index * n + by.abs() if absolute else index * (m + n - 1) + by + n - 1
-        number *= n if absolute else m + n - 1
+        apart = -(-n // m)
+        if (m - 1) * apart >= n and (absolute or n > m):
+            return None
+        by = places[0][axis].flatten()[:, None] * apart - places[1][axis].flatten()
+        rows = n if absolute else (m - 1) * apart + n
+        index, number = index * rows + (by.abs() if absolute else by + n - 1), number * rows
     return index, number
 
 

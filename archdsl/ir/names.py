@@ -6,6 +6,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from archdsl.errors import fail
+from archdsl.ir.reserved import CLASHING
 
 if TYPE_CHECKING:
     from archdsl.errors import Span
@@ -40,6 +41,7 @@ class Names:
             word = f"{word}_" if iskeyword(word) else word  # `in`: a module's name is an attribute's
             count = self.counts.get(word, 0) + 1
             name = f"{word}{count}" if count > 1 or counted else word
+            name = f"{name}_" if name in CLASHING else name
             while name in self.taken:
                 count += 1
                 name = f"{word}{count}"

@@ -70,3 +70,5 @@ RESERVED_LABELS = frozenset(
         "zero_grad",
     }
 )
+# What the module of a let or of a word cannot be called. The last one is free: weights are stored under it.
+CLASHING = RESERVED_LABELS - {"submodule"}

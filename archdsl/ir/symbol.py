@@ -7,6 +7,7 @@ channels. Integers stay integers: ``/`` of two integers must come out even.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import Refusal
@@ -108,6 +109,8 @@ def evaluate(value: Any, cins: Mapping[int, int]) -> Any:
 def make_divisible(value: float, divisor: int = 8) -> int:
     """The nearest multiple of ``divisor`` that loses at most a tenth (Howard et al. 2017; used by MobileNet and
     EfficientNet to scale widths)."""
+    if divisor <= 0:
+        raise ArithmeticMisfit(f"`round8` gives a multiple of a positive number, not of {divisor}")
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * value else rounded + divisor
 
@@ -146,7 +149,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
     "abs": abs,
-    "round": lambda a: int(a + 0.5),
+    "round": lambda a: floor(a + 0.5),
     "ceil": lambda a: -int(-a // 1),
     "floor": lambda a: int(a // 1),
     "round8": make_divisible,

@@ -259,6 +259,8 @@ class Walker:
             args = tuple(evaluate(a, cins) if isinstance(a, Symbol) else a for a in node.args)
         except ArithmeticMisfit as error:
             raise fail("A218", str(error), node.span) from None
+        except (OverflowError, ValueError):
+            raise fail("A218", "the result is too large", node.span) from None
         except KeyError:
             raise fail("A306", "the number of classes is not known here", node.span,
                        "write `classes 10`, name a data set, or give --classes") from None  # fmt: skip

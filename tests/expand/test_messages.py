@@ -43,6 +43,9 @@ def test_a_product_that_is_whole_is_one() -> None:
         ("ceil(-(cin/3))+5", 3),
         ("round8(cin*10/7)", 16),
         ("floor((cin+1)/2)", 4),
+        ("round(-(cin/3))+5", 2),
+        ("round(-(5/2))+5", 3),
+        ("round(cin/16)", 1),
         ("10/5", 2),
     ],
 )
@@ -53,6 +56,22 @@ def test_a_quotient_that_is_rounded_need_not_come_out_even(value: str, out: int)
 @pytest.mark.parametrize(("value", "code"), [("10/4", "A218"), ("ceil(10/0)", "A218"), ("ceil(cin/0)", "A218")])
 def test_other_quotients_must(value: str, code: str) -> None:
     assert refused(f"conv(8) conv({value})").code == code
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "round8(64, 0)",
+        "round8(cin, 0)",
+        "round8(cin, -8)",
+        "round(1e308*10)",
+        "floor(1e308*10)",
+        "ceil(1e308*cin)",
+        "round(1e308*cin)",
+    ],
+)
+def test_a_result_that_no_number_is(value: str) -> None:
+    assert refused(f"conv(16) conv({value})").code == "A218"
 
 
 def test_a_minus_before_a_name() -> None:

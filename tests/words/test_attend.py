@@ -10,6 +10,7 @@ from archdsl.emit import layers
 from archdsl.emit.build import build
 from archdsl.errors import SpecError
 from archdsl.expand import complete, expand
+from archdsl.importer.places import distances
 from archdsl.ir.trace import Trace
 from archdsl.syntax.parse import parse
 
@@ -90,6 +91,9 @@ def test_the_bias_of_absolute_distances() -> None:
         ("patch(8, 64) attend(id | id | id, window=2, grid=2)", "exclude each other"),
         ("patch(8, 64) attend(id | id | id, shift=1)", "there are none"),
         ("patch(8, 64) attend(tokens | id | id, relpos=signed)", "both tokens, or both images"),
+        ("patch(4, 24) attend(conv(24, 3, p=0) | id | id, 3, relpos=absolute)", "queries and keys that fit"),
+        ("patch(4, 24) attend(conv(24, 3, p=0) | id | id, 3, relpos=signed)", "queries and keys that fit"),
+        ("patch(4, 24) attend(id | maxpool(2) | maxpool(2), 3, relpos=absolute)", "queries and keys that fit"),
     ],
 )
 def test_refusals(text: str, message: str) -> None:
@@ -130,6 +134,28 @@ def test_channels_attend_to_channels(cosine: str) -> None:
         if module.factor is not None:
             scores = nn.functional.normalize(a, dim=1) @ nn.functional.normalize(b, dim=1).T * module.factor[head]
         torch.testing.assert_close(found[0, :, 3 * head : 3 * head + 3], (scores.softmax(1) @ c).T)
+
+
+@pytest.mark.holds("attend")
+@pytest.mark.parametrize("sizes", [((2, 4), (4, 8)), ((2, 4), (4, 4)), ((4, 2), (7, 2)), ((1, 3), (5, 6))])
+def test_the_bias_of_signed_distances_of_fewer_queries(sizes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    (rows, columns), (height, width) = sizes
+    module = layers.Attend(1, relpos="signed", sizes=sizes)
+    apart = -(-height // rows), -(-width // columns)
+    by = [
+        [(apart[0] * i - y, apart[1] * j - x) for y in range(height) for x in range(width)]
+        for i in range(rows)
+        for j in range(columns)
+    ]
+    index = module.distances(torch.device("cpu")).tolist()
+    pairs = {(b, i) for line, found in zip(by, index, strict=True) for b, i in zip(line, found, strict=True)}
+    # a row for each distance, and one distance for each row
+    assert len(pairs) == len({b for b, _ in pairs}) == len({i for _, i in pairs})
+    assert module.relpos is not None
+    assert max(i for _, i in pairs) == len(module.relpos) - 1
+    known = distances(*sizes, absolute=False)  # those of the importer
+    assert known is not None
+    assert (known[0].tolist(), known[1]) == (index, len(module.relpos))
 
 
 @pytest.mark.holds("attend")

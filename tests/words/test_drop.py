@@ -162,3 +162,38 @@ def test_dropconnect_leaves_the_bias_to_the_normalisation_behind_it() -> None:
 
     assert names("dropconnect(conv(8), 0.5) bn") == {"weight"}
     assert names("dropconnect(conv(8), 0.5) relu") == {"weight", "bias"}
+
+
+@pytest.mark.parametrize("word", ["gru(12)", "lstm(12, layers=2, both)", "rnn(12, bias=false)", "gru(12, along=rows)"])
+def test_dropconnect_drops_the_weights_of_recurrent_layers(word: str) -> None:
+    before = "" if "along" in word else "tokens "
+    model = net(f"patch(8, 6) {before}dropconnect({word}, 0.5) gap linear(10)")
+    assert acts(model)
+    module = next(m for m in model.modules() if isinstance(m, layers.DropConnect))
+    dropped, _ = module.parts()
+    assert {n.rpartition(".")[2][:9] for n in dropped} == {"weight_ih", "weight_hh"}
+    model(torch.rand(2, 3, 32, 32)).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    bare = net(f"patch(8, 6) {before}{word} gap linear(10)")
+    bare.load_state_dict(dict(zip(bare.state_dict(), model.state_dict().values(), strict=True)))
+    x = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(model.eval()(x), bare.eval()(x))
+
+
+def test_dropconnect_gives_what_the_dropped_weights_give() -> None:
+    module = layers.DropConnect(layers.GRU(4, 5, batch_first=True), 0.5)
+    nn.init.ones_(module.f.weight_ih_l0)  # type: ignore[arg-type]
+    nn.init.zeros_(module.f.weight_hh_l0)  # type: ignore[arg-type]
+    x, other = torch.rand(3, 1, 4), layers.GRU(4, 5, batch_first=True)
+    torch.manual_seed(5)
+    found = module(x)
+    torch.manual_seed(5)
+    weights = {k: nn.functional.dropout(w, 0.5) for k, w in module.f.named_parameters() if "weight" in k}
+    other.load_state_dict({**module.f.state_dict(), **weights})
+    torch.testing.assert_close(found, other(x))
+    assert torch.equal(module.f.weight_ih_l0, torch.ones(15, 4))  # type: ignore[arg-type]
+
+
+def test_dropconnect_leaves_the_scales_of_normalisations() -> None:
+    module = next(m for m in net("dropconnect(conv(8) ln(axis=[1, 2, 3]), 0.5)").modules() if hasattr(m, "parts"))
+    assert list(module.parts()[0]) == ["conv.weight"]  # type: ignore[operator]

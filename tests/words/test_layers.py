@@ -130,6 +130,13 @@ def test_a_gate_keeps_the_shape_and_has_the_papers_parameters() -> None:
         ("blurpool(70)", "A302"),
         ("class: conv(8)", "A212"),
         ("patch(33, 8)", "A302"),
+        ("slice(0, 1) conv(8, 1, ws=standard)", "A303"),
+        ("conv(6, 1, groups=3, ws=scaled)", "A303"),
+        ("gap lrn", "A301"),
+        ("tokens lrn", "A301"),
+        ("tokens gn(3)", "A301"),
+        ("conv(4) gn(3)", "A303"),
+        ("maxpool(35, s=2, ceil)", "A302"),
     ],
 )
 def test_what_does_not_fit_is_refused(text: str, code: str) -> None:
@@ -153,3 +160,26 @@ def test_the_padding_without_p_keeps_the_size_as_the_help_says(
 
 def test_the_remedy_for_an_even_window_keeps_the_size() -> None:
     assert trace_of("samepad(4) conv(8, 4, p=0) gap linear(10)").rows[1].layer.out == (8, 32, 32)
+
+
+@pytest.mark.parametrize("more", ["plain[8x1,16x1] +res +nf", "vgg[8,16] +res +gn(4) +ws", "plain[8x1] +res +ws"])
+def test_a_shortcut_of_a_grey_image_has_no_standardised_weights(more: str) -> None:
+    trace = complete(expand(parse(f"{more} gap linear(10)")), (1, 16, 16), 10).trace
+    shortcuts = [dict(r.layer.weights) for r in trace.rows if ".shortcut." in r.path and r.op.name == "conv"]
+    assert "gain" not in shortcuts[0]
+    assert build(trace)(torch.rand(2, 1, 16, 16)).isfinite().all()
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+@pytest.mark.parametrize(("pool", "kind"), [("maxpool", nn.MaxPool2d), ("avgpool", nn.AvgPool2d)])
+def test_a_pool_with_ceil_keeps_the_last_partial_window(size: int, pool: str, kind: type[nn.Module]) -> None:
+    x = torch.rand(2, 3, size, size)
+    for k, s, p in ((3, 2, 0), (2, 2, 0), (5, 3, 1), (4, 1, 0), (7, 2, 3)):
+        try:
+            wanted = kind(k, s, p, ceil_mode=True)(x)
+        except RuntimeError:  # nothing of the image is left
+            with pytest.raises(SpecError, match="does not fit"):
+                complete(expand(parse(f"{pool}({k}, s={s}, p={p}, ceil) gap linear(10)")), (3, size, size), 10)
+            continue
+        trace = complete(expand(parse(f"{pool}({k}, s={s}, p={p}, ceil) gap linear(10)")), (3, size, size), 10).trace
+        assert trace.rows[0].layer.out == wanted.shape[1:]

@@ -68,6 +68,37 @@ SAME = [
     ("resnet[8] +zeroinit", "add(conv(8) bn relu conv(8) bn(zero) | conv(8,1) bn) relu"),
     ("(conv(8) relu conv(8) relu)*2 +res", "(res(conv(8) relu conv(8)) relu)*2"),
     ("conv(8) relu +act(elu)", "conv(8) elu"),
+    ("conv(4) (vgg[4,8] +res) -bias", "conv(4) (vgg[4,8](bias=false) +res(shortcut(bias=false)))"),
+    ("conv(4) vgg[4,8] +res -bias", "conv(4) (vgg[4,8](bias=false) +res(shortcut(bias=false)))"),
+    ("vgg[8x2] -bias +dw", "(dwconv(bias=false) conv(8, 1, bias=false) relu)*2 maxpool"),
+    (
+        "conv(8) resnet[8x1,16x1] +bias",
+        (
+            "conv(8) add(conv(8, bias=true) bn relu conv(8, bias=true) bn | id) relu "
+            "add(conv(16, s=2, bias=true) bn relu conv(16, bias=true) bn | conv(16, 1, s=2, bias=true) bn) relu"
+        ),
+    ),
+    ("conv(16) (resnet[16x2,32x2] +bottleneck)", "conv(16) bottleneck[16x2,32x2]"),
+    (
+        "conv(16) preresnet[8x1] +bottleneck bn relu",
+        (
+            "conv(16) add(bn relu conv(8, 1) bn relu conv(8) bn relu conv(32, 1, bias=false) | shortcut(bias=false))"
+            " bn relu"
+        ),
+    ),
+    ("(conv(8) relu conv(8)) +bottleneck", "conv(8, 1) relu conv(8) relu conv(32, 1)"),
+    ("(conv(8) relu bn conv(8) relu bn) +bottleneck", "conv(8, 1) relu bn conv(8) relu bn conv(32, 1) relu bn"),
+    ("(conv(8, 1) relu drop conv(8) relu conv(32, 1)) -bottleneck", "drop conv(8) relu conv(8)"),
+    ("conv(4) (preresnet[4x1] -bn)", "conv(4) add(relu conv(4) relu conv(4) | id)"),
+    ("conv(4) preresnet[8x1] +gn(4)", "conv(4) add(gn(4) relu conv(8) gn(4) relu conv(8) | shortcut)"),
+    ("(conv(8) relu conv(8) relu)*2 +res +pre", "(add(relu conv(8) relu conv(8) | shortcut))*2 relu"),
+    ("cat(conv(8, 1) | conv(8, 3)) +bn", "cat(conv(8, 1) bn | conv(8, 3) bn)"),
+    ("cat(conv(8, 1) | conv(4) | conv(2, 5)) +gn(2)", "cat(conv(8, 1) gn(2) | conv(4) gn(2) | conv(2, 5) gn(2))"),
+    ("(conv(3) relu add(conv(3) | id) relu) +ln", "conv(3) ln relu add(conv(3) ln | id) relu"),
+    (
+        "(dropconnect(conv(8), 0.3) relu dropconnect(conv(16), 0.3) relu) +bn",
+        "dropconnect(conv(8) bn, 0.3) relu dropconnect(conv(16) bn, 0.3) relu",
+    ),
 ]
 
 
@@ -118,10 +149,16 @@ def test_modifiers_commute(a: str, b: str) -> None:
 @pytest.mark.parametrize("name", sorted(MODIFIERS))
 def test_a_modifier_says_whether_parameters_stay(name: str) -> None:
     entry = MODIFIERS[name]
-    head, own = parts(entry, entry.examples[0])
-    if entry.keeps_params:
+    for example in entry.examples if entry.keeps_params else ():
+        head, own = parts(entry, example)
         assert cost(traced(f"{head} {own}")).params == cost(traced(head)).params
     assert all(p.describe() for p in params(entry))
+
+
+@pytest.mark.parametrize("net", ["wide[8x2,16](factor=2)", "resnet[8x2,16] +pre", "preresnet[8x2] +dropconnect(0.3)"])
+def test_stochastic_depth_leaves_biases_alone(net: str) -> None:
+    bare, more = (cost(traced(f"conv(4) ({net}{m})")).params for m in ("", " +droppath(0.2)"))
+    assert bare == more
 
 
 @pytest.mark.parametrize("name", sorted(MODIFIERS))
@@ -167,6 +204,10 @@ def test_bottlenecks_and_back() -> None:
         ("(+bn)", "A210", "+bn"),
         ("vgg[8] +nf +ws", "A211", "+ws"),
         ("resnet[8] -nf", "A210", "-nf"),
+        ("(conv(8) bn relu drop(0.2) conv(8) bn relu) +bottleneck", "A210", "drop(0.2)"),
+        ("(conv(8) relu conv(8, 5) relu) +bottleneck", "A210", "conv(8, 5)"),
+        ("(conv(8, s=2) relu conv(8, s=2) relu) +bottleneck", "A210", "conv(8, s=2)"),
+        ("conv(8) bn silu efficientnet[8(t=1), 16x2(s=2)] +bottleneck", "A210", "+bottleneck"),
     ],
 )
 def test_a_wrong_modifier_is_shown_in_its_place(text: str, code: str, place: str) -> None:

@@ -52,7 +52,7 @@ class Attend(WeightedMean):
         self.register_parameter("factor", nn.Parameter(torch.empty(heads, 1, 1)) if cosine != "none" else None)
         distances = 1
         for queries, keys in zip(*sizes, strict=True):
-            distances *= keys if self.absolute else queries + keys - 1
+            distances *= keys if self.absolute else (queries - 1) * -(-keys // queries) + keys
         table, distances = relpos in ("signed", "absolute", "class"), distances + (3 if relpos == "class" else 0)
         self.register_parameter("relpos", nn.Parameter(torch.empty(distances, heads)) if table else None)
         self.cpb = (
@@ -161,17 +161,16 @@ class Attend(WeightedMean):
 
     def distances(self, device: torch.device) -> torch.Tensor:
         """The row of the table for each query and key (T, S)."""
-        index = torch.zeros((), dtype=torch.long, device=device)
+        index, rows = torch.zeros((), dtype=torch.long, device=device), 1
         places = [torch.meshgrid(*(torch.arange(n, device=device) for n in size), indexing="ij") for size in self.sizes]
         for axis, (queries, keys) in enumerate(zip(*self.sizes, strict=True)):
-            at, to = places[0][axis].flatten(), places[1][axis].flatten()
-            by = at[:, None] * -(-keys // queries) - to
-            index = index * keys + by.abs() if self.absolute else index * (queries + keys - 1) + by + keys - 1
+            at, to, apart = places[0][axis].flatten(), places[1][axis].flatten(), -(-keys // queries)
+            by, number = at[:, None] * apart - to, keys if self.absolute else (queries - 1) * apart + keys
+            index, rows = index * number + (by.abs() if self.absolute else by + keys - 1), rows * number
         if not self.behind_class:
             return index
-        last = (2 * self.sizes[0][0] - 1) * (2 * self.sizes[0][1] - 1)
-        others = torch.cat((torch.full_like(index[:, :1], last + 1), index), 1)  # (T - 1, T)
-        first = torch.cat((torch.full_like(others[:1, :1], last + 2), torch.full_like(others[:1, 1:], last)), 1)
+        others = torch.cat((torch.full_like(index[:, :1], rows + 1), index), 1)  # (T - 1, T)
+        first = torch.cat((torch.full_like(others[:1, :1], rows + 2), torch.full_like(others[:1, 1:], rows)), 1)
         return torch.cat((first, others))
 
 

@@ -93,13 +93,31 @@ class DropConnect(Phased):
         fixed = torch.compiler.is_compiling() or (x.is_cuda and torch.cuda.is_current_stream_capturing())
         if not self.training or (not fixed and self.rate == 0):
             return self.f(x)
-        dropped = {k: w for k, w in self.f.named_parameters() if w.ndim > 1 and k.endswith("weight")}
+        dropped, kept = self.parts()
         if fixed:
             keep = 1 - self.level
             weights = {k: w * ((torch.rand(w.shape, device=w.device) < keep) / keep) for k, w in dropped.items()}
         else:
             weights = {k: F.dropout(w, self.rate) for k, w in dropped.items()}
-        return torch.func.functional_call(self.f, weights, (x,))
+        # cuDNN lays what a recurrent layer has side by side: without copies of the biases it would move the parameters
+        return torch.func.functional_call(self.f, weights | {k: w.clone() for k, w in kept.items()}, (x,))
+
+    def parts(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """By name the weights that are dropped, which are not the scales of normalisations, and the other parameters of
+        recurrent layers.
+        """
+        dropped: dict[str, torch.Tensor] = {}
+        kept: dict[str, torch.Tensor] = {}
+        rooms = dict(self.f.named_modules())
+        for name, weight in self.f.named_parameters():
+            room, _, last = name.rpartition(".")
+            module = rooms.get(room)
+            named = last.startswith("weight") or last.endswith("weight")
+            if named and weight.ndim > 1 and not isinstance(module, nn.LayerNorm):
+                dropped[name] = weight
+            elif isinstance(module, nn.RNNBase):
+                kept[name] = weight
+        return dropped, kept
 
     def extra_repr(self) -> str:
         return f"p={self.p}, early={self.early}, late={self.late}"

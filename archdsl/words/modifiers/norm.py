@@ -35,7 +35,11 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
 
     def branch(node: Node) -> Node:
         late = isinstance(node, Op) and node.entry.kind == "late"  # a shortcut takes what the other branch ends in
-        return node if late else walk(node if isinstance(node, Seq) else Seq((node,)))
+        return node if late else inside(node)
+
+    def inside(node: Node) -> Node:
+        """What is in a branch or an argument. `memo` knows nodes by their identity: no sequence made here may enter it."""
+        return walk(node) if isinstance(node, Seq) else sequence(Seq((node,)))
 
     memo: dict[int, Node] = {}
 
@@ -49,17 +53,11 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         elif isinstance(node, Fan):
             new = replace(node, branches=tuple(map(branch, node.branches)))
         elif isinstance(node, Op) and any(isinstance(a, Seq | Fan | Op) for a in node.args):
-            new = replace(
-                node,
-                args=tuple(
-                    walk(a if isinstance(a, Seq) else Seq((a,))) if isinstance(a, Seq | Fan | Op) else a
-                    for a in node.args
-                ),
-            )
+            new = replace(node, args=tuple(inside(a) if isinstance(a, Seq | Fan | Op) else a for a in node.args))
         memo[id(node)] = new
         return new
 
-    result = walk(term if isinstance(term, Seq) else Seq((term,)))
+    result = inside(term)
     return result if places else None
 
 

@@ -74,6 +74,7 @@ def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Lat
 
 @modifier(
     "plain[16x2,32x2] +res +droppath(0.2)",
+    "conv(16) preresnet[16x2,32x2] +droppath(0.2)",
     phase=Phase.DROPPATH,
     undo=lambda term: without(term, "droppath"),
     keeps_params=True,

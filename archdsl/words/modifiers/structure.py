@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from archdsl.errors import SpecError, fail
 from archdsl.ir.make import o
 from archdsl.ir.nodes import Node, Op, Seq, arg, rebuild, with_args
 from archdsl.registry import Phase, modifier, params
@@ -34,7 +35,8 @@ def _undo_bottleneck(term: Node) -> Node | None:
         }
         items = list(flat(body))
         first = items.index(convs[0])
-        del items[first : items.index(middle)]  # the reducing convolution with its normalisation and activation
+        until = items.index(middle)  # the reducing convolution goes with its normalisation and activation
+        items[first:until] = [i for i in items[first + 1 : until] if not is_op(i, "norm", "act")]
         return replace(body, items=tuple(swap.get(id(i)) or i for i in items))
 
     result = each_body(term, change)
@@ -43,32 +45,59 @@ def _undo_bottleneck(term: Node) -> Node | None:
 
 @modifier(
     "plain[16x2,32x2] +bottleneck +res",
+    "resnet[16x2,32x2] +bottleneck",
     phase=Phase.BLOCK,
     undo=_undo_bottleneck,
     paper="He et al. 2015, arXiv:1512.03385",
 )
 def bottleneck(term: Node, expansion: Count = 4) -> Node | None:
-    """Each block's convolutions as 1×1, k×k, 1×1, the last one `expansion` times as wide."""
+    """Each block's convolutions as 1×1, k×k, 1×1, the last one `expansion` times as wide.
+
+    Between them are the normalisation and the activation of the block; it begins and ends as before. A block with other layers,
+    or with convolutions of unlike windows, has no such form.
+    """
     place = False
 
     def change(body: Seq) -> Node:
         nonlocal place
         items = flat(body)
-        convs = [i for i in items if isinstance(i, Op) and i.name == "conv"]
-        rest = [i for i in items if not _conv(i)]
-        if not convs:
+        at = [i for i, item in enumerate(items) if _conv(item)]
+        if not at:
             return body
         place = True
-        act = next((i for i in rest if is_op(i, "act")), None)
-        norm = next((i for i in rest if is_op(i, "norm")), None)
-        width = arg(convs[0], "out")
-        unit = [n for n in (norm, act) if n is not None]
+        convs = [item for item in items if isinstance(item, Op) and _conv(item)]
+        _alike(items, convs)
+        between = items[at[0] + 1 : at[1]] if len(at) > 1 else ()
+        act = next((i for i in items if is_op(i, "act")), None)
+        norm = next((i for i in items if is_op(i, "norm")), None)
+        unit = between if len(between) == 2 else [n for n in (norm, act) if n is not None]
         strided = next((c for c in convs if arg(c, "s") != 1), convs[0])
-        middle = with_args(strided, p=None)
-        return replace(body, items=(o.conv(width, 1), *unit, middle, *unit, o.conv(width * expansion, 1), *unit))
+        width, middle = arg(convs[0], "out"), with_args(strided, p=None)
+        made = (o.conv(width, 1), *unit, middle, *unit, o.conv(width * expansion, 1))
+        return replace(body, items=(*items[: at[0]], *made, *items[at[-1] + 1 :]))
 
     result = each_body(term, change)
     return result if place else None
+
+
+def _alike(items: tuple[Node, ...], convs: list[Op]) -> None:
+    """Refuse a block of which a bottleneck would lose something.
+
+    Raises:
+        SpecError: A210, it has other layers, or convolutions of unlike windows.
+    """
+    if other := next((i for i in items if not _conv(i) and not is_op(i, "norm", "act")), None):
+        name = f"`{other.name}`" if other.name else "other parts"
+        raise _refused(f"has {name}", other, "it rewrites convolutions with normalisation and activations")
+    for name in ("k", "dilation", "groups"):
+        if unlike := next((c for c in convs if arg(c, name) != arg(convs[0], name)), None):
+            raise _refused(f"has convolutions of unlike `{name}`", unlike, "give all of a block's convolutions one")
+    if len(strided := [c for c in convs if arg(c, "s") != 1]) > 1:
+        raise _refused("has several convolutions with a stride", strided[1], "give one of them alone a stride")
+
+
+def _refused(why: str, node: Node, help: str) -> SpecError:
+    return fail("A210", f"`+bottleneck` does not apply to a block that {why}", node.span, help)
 
 
 def _each_window(term: Node, change: Callable[[Op], Node | None]) -> Node | None:
@@ -220,7 +249,8 @@ def plus_act(term: Node, name: Act) -> Node | None:
 
 def _each_bias(term: Node, value: bool) -> Node | None:
     def change(op: Op) -> Node | None:
-        has = is_op(op, "weighted") and any(p.name == "bias" for p in params(op.entry))
+        layer = is_op(op, "weighted") or op.entry.kind == "late"  # a shortcut may become one
+        has = layer and any(p.name == "bias" for p in params(op.entry))
         return with_args(op, bias=value) if has else None
 
     return change_ops(term, change)

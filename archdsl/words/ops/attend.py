@@ -28,6 +28,8 @@ Bias = Literal["none", "signed", "absolute", "cpb", "mlp", "class", "query", "ga
     "patch(4, 24) attend(conv(24, 1) | id | conv(12, 1), 3, window=4, rotary)",
     "patch(8, 64) tokens cls attend(linear(64) | linear(64, bias=false) | linear(64), 4, relpos=class)",
     "patch(4, 24) attend(maxpool(2) | id | conv(12, 1), 3, window=4)",
+    "patch(4, 24) attend(maxpool(2) | id | conv(12, 1), 3, window=4, relpos=signed)",
+    "patch(4, 24) attend(conv(24, 1, s=2) | id | id, 3, relpos=signed)",
     "patch(4, 24) attend(conv(24, 1, s=2) | id | id, 3, relpos=query)",
     "patch(8, 64) tokens untokens attend(id | conv(64, 1) | id, 4, relpos=gated)",
     "patch(8, 64) tokens cls attend(id | id | linear(64), 4, rotary=100, centred, prefix=1)",

@@ -198,10 +198,19 @@ def _talk(heads: int) -> dict[str, Shape]:
 
 
 def _distances(queries: tuple[int, ...], keys: tuple[int, ...], relpos: str) -> int:
+    """The rows of the table: distances of queries that are ``keys / queries`` keys apart, rounded up.
+
+    Raises:
+        Misfit: they have no distances, or some query is behind the last key.
+    """
     if len(queries) != len(keys):
         raise Misfit("`relpos` needs queries and keys that are both tokens, or both images", "A304", "say `untokens`")
-    number = prod(n if relpos == "absolute" else m + n - 1 for m, n in zip(queries, keys, strict=True))
-    return number + (3 if relpos == "class" else 0)
+    number = 3 if relpos == "class" else 0
+    ends = [(m - 1) * -(-n // m) for m, n in zip(queries, keys, strict=True)]  # of the last query
+    if any(end >= n and (relpos == "absolute" or n > m) for end, m, n in zip(ends, queries, keys, strict=True)):
+        help = "give the keys a whole multiple of the queries' rows and columns"
+        raise Misfit(f"`relpos={relpos}` needs queries and keys that fit: {queries} and {keys}", "A304", help)
+    return number + prod(n if relpos == "absolute" else end + n for end, n in zip(ends, keys, strict=True))
 
 
 def _behind_class(size: tuple[int, ...]) -> tuple[int, ...]:

@@ -41,6 +41,12 @@ def convolution(
             "choose a number of groups that divides both",
         )
     kernel, stride = pair(k), pair(s)
+    if ws in ("standard", "scaled") and cin // groups * kernel[0] * kernel[1] == 1:
+        raise Misfit(
+            f"`{word}` has one number for each filter, which cannot be standardised: less its mean it is 0",
+            "A303",
+            f"leave `ws={ws}` out here, or take a window of more than one pixel",
+        )
     pad = _padding(kernel, p, dilation)
     h, w = slide(x, word, kernel, stride, pad, dilation)
     weights: dict[str, Shape] = {"weight": (out, cin // groups, *kernel)}

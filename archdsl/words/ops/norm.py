@@ -9,6 +9,7 @@ from archdsl.ir.layer import Layer, Misfit
 from archdsl.ir.trace import channels
 from archdsl.registry import op
 from archdsl.registry.types import Count, Ints, Positive, Shape, Share
+from archdsl.words.ops.shapes import image
 
 
 def _affine(n: int, affine: bool) -> dict[str, Shape]:
@@ -121,11 +122,11 @@ def rms(x: Shape, eps: Positive = 1e-6, affine: bool = True, std: bool = False) 
 @op("conv(8) gn(4) relu", paper="Wu & He 2018, arXiv:1803.08494", traits="norm centred overwritable")
 def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) -> Layer:
     """Group normalisation: each example's channels in `groups` groups."""
-    if len(x) == 2 or x[0] % groups:
+    if len(x) == 2:
+        raise Misfit("`gn` takes an image or a vector, and here arrive tokens", "A301", "tokens are normalised by `ln`")
+    if x[0] % groups:
         raise Misfit(
-            f"{groups} groups do not divide {x[-1] if len(x) == 2 else x[0]} channels",
-            "A303",
-            "choose a number of groups that divides them",
+            f"{groups} groups do not divide {x[0]} channels", "A303", "choose a number of groups that divides them"
         )
     settings: dict[str, Any] = {} if eps == 1e-5 else {"eps": eps}
     if not affine:
@@ -150,6 +151,7 @@ def instance(x: Shape, eps: Positive = 1e-5, affine: bool = True) -> Layer:
 @op("conv(8) relu lrn(5)", paper="Krizhevsky et al. 2012, ImageNet classification with deep CNNs", traits="norm")
 def lrn(x: Shape, size: Count = 5, alpha: Positive = 1e-4, beta: Positive = 0.75, k: Positive = 2.0) -> Layer:
     """Local response normalisation over `size` neighbouring channels; the paper's constants."""
+    image(x, "lrn")
     return Layer(out=x, module=lambda nn: nn.LocalResponseNorm(size, alpha=alpha, beta=beta, k=k))
 
 

@@ -32,12 +32,12 @@ def compact(a: tuple[int, int]) -> Any:
 def extent(size: int, k: int, s: int, p: int, dilation: int = 1, ceil: bool = False) -> int:
     """The number of positions of a window along one axis (torch's formula, with its rule for ``ceil_mode``)."""
     span = size + 2 * p - dilation * (k - 1) - 1
-    if span < 0:
+    if span < 0 and not ceil:
         return 0
     out = (-(-span // s) if ceil else span // s) + 1
     if ceil and (out - 1) * s >= size + p:  # the last window would begin in the padding
         out -= 1
-    return out
+    return max(out, 0)
 
 
 def slide(

@@ -34,7 +34,8 @@ def shortcut(
     `pad` takes every s-th pixel and adds channels of zeros (option A, no weights); `same` is nothing where shapes
     agree, and where they differ there is no skip at all (MobileNet v2). Of vectors and tokens the
     convolution is a linear layer. Behind it stands the normalisation in which the other branch ends, if it ends in one;
-    `norm` chooses another (`norm=id` none). `ws` is the convolution's.
+    `norm` chooses another (`norm=id` none). `ws` is the convolution's, unless one channel arrives: a filter of one number has no
+    variance to divide by.
     """
     if kind == "same" and x != target:
         return None
@@ -53,6 +54,8 @@ def shortcut(
         bias = not (isinstance(norm, Op) and "cancels" in norm.entry.traits)
     if len(x) < 3:
         return seq(o.linear(target[-1], bias=bias, ws="norm" if ws == "norm" else "none"), norm, name="shortcut")
+    if x[0] == 1 and ws in ("standard", "scaled"):
+        ws = "none"  # a filter of one number has no variance
     stride = _stride(x[1], target[1], x, target), _stride(x[2], target[2], x, target)
     s = stride[0] if stride[0] == stride[1] else stride
     strided = stride != (1, 1)
