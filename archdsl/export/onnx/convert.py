@@ -82,7 +82,7 @@ def _own_masks(graph: onnx.GraphProto) -> None:
     ``deployed`` makes the same of dropout that is a layer."""
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        nodes += _mask(*node.input[:2], node.output[0]) if node.op_type == "Dropout" else [node]
+        nodes += _mask(node.input[0], node.input[1], node.output[0]) if node.op_type == "Dropout" else [node]
     graph.ClearField("node")
     graph.node.extend(nodes)
 

@@ -80,6 +80,8 @@ def export(
     check_target(path)
     if external:
         _check_link(path)
+    if form.mc:
+        _check_masks(model)
     from archdsl.export.onnx import convert, gate  # they import onnx
 
     proto = convert.convert(deployed(model, form), form, opset, {**(metadata or {}), **form.about()})
@@ -107,6 +109,16 @@ def write(proto: onnx.ModelProto, file: Path, external: bool = False) -> None:
     weights = file.with_name(f"{file.name}.data")
     onnx.save_model(proto, file, save_as_external_data=True, location=weights.name, size_threshold=1024)
     weights.chmod(file.stat().st_mode)  # onnx makes it for the owner alone
+
+
+def _check_masks(model: nn.Module) -> None:
+    """torch's exporter writes plain recurrent layers step by step, and leaves the dropout between them out."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.RNN) and module.num_layers > 1 and module.dropout:
+            raise ArchError(
+                f"the dropout between the layers of `{name}` would not be active in an ONNX file: torch's exporter leaves it out",
+                help="export a program of torch.export: model.pt2; or evaluate with `archdsl eval --mc`",
+            )
 
 
 def _check_link(path: Path) -> None:
