@@ -96,7 +96,7 @@ class Spec:
 
 
 def read(
-    spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
+    spec: str | Path | Source | Spec, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     data: str | None = None, set: Iterable[str] = (),
 ) -> tuple[Source, ast.File]:  # fmt: skip
     """A spec's text, and its tree with the given settings worked in; holes may be in it.
@@ -105,17 +105,21 @@ def read(
         ArchError: no such file, a setting that names nothing, an argument of a wrong type.
         SpecError: the text does not parse.
     """
-    what = given.spec(spec)
-    source = what if isinstance(what, Source) else locate(what)
-    return source, override(parse(source), given.texts("set", set), input=given.input_text(input),
+    if isinstance(spec, Spec):
+        source, file = Source(spec.name, spec.text), spec.file
+    else:
+        what = given.spec(spec)
+        source = what if isinstance(what, Source) else locate(what)
+        file = parse(source)
+    return source, override(file, given.texts("set", set), input=given.input_text(input),
                             classes=given.classes_text(classes), data=given.text("data", data))  # fmt: skip
 
 
 def load(
-    spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
+    spec: str | Path | Source | Spec, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     data: str | None = None, set: Iterable[str] = (),
 ) -> Spec:  # fmt: skip
-    """Load a spec: a path, a shipped spec's name, or the text itself.
+    """Load a spec: a path, a shipped spec's name, or the text itself; or one that is loaded, with other settings.
 
     Args:
         input: the shape that arrives, ``(3, 32, 32)``, ``"3x32x32"``, ``64`` or ``Ids(128, 256)``; goes before what the
@@ -129,6 +133,8 @@ def load(
         SpecError: everything that is wrong with the text, each with its place.
     """
     source, file = read(spec, input=input, classes=classes, data=data, set=set)
+    if isinstance(spec, Spec) and file is spec.file:
+        return spec
     return whole(source, file)
 
 
@@ -259,7 +265,7 @@ def _sources(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def model(
-    spec: str | Path | Source, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
+    spec: str | Path | Source | Spec, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     **settings: Any,
 ) -> nn.Module:  # fmt: skip
     """A ready ``torch.nn.Module``; arguments as ``load``. Augmentations with ``where=model`` are its first layer, ``augment``."""

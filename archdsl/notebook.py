@@ -52,11 +52,11 @@ def train(
     from archdsl.accelerate.threads import yield_cores
 
     yield_cores()  # before torch is imported
-    from archdsl.api import Spec, experiment_of, load
+    from archdsl.api import experiment_of, load
     from archdsl.emit.build import build
     from archdsl.train.fit import fit
 
-    known = spec if isinstance(spec, Spec) else load(spec, input=input, classes=classes, data=data, set=set)
+    known = load(spec, input=input, classes=classes, data=data, set=set)
     return fit(
         build(known.trace),
         experiment_of(known),

@@ -159,3 +159,26 @@ def test_numbers_and_lists_are_options_like_texts(tmp_path: Path) -> None:
     for shown in (listed._repr_html_(), listed.runs._repr_html_()):
         assert r"\n" not in shown
     assert "<caption>net conv(" in listed._repr_html_()
+
+
+TRAINED = "net conv(4) relu gap linear(classes)\ndata fashion-mini subset(64)\ntrain sgd(0.1) epochs(2) batch(64)\n"
+
+
+def test_a_loaded_spec_takes_other_settings() -> None:
+    spec = archdsl.load(TRAINED, set=["train.epochs=3"])
+    assert archdsl.load(spec) is spec
+    other = archdsl.load(spec, set=["train.sgd=0.5"])
+    assert other.hash == archdsl.load(TRAINED, set=["train.epochs=3", "train.sgd=0.5"]).hash != spec.hash
+    assert archdsl.load(spec, data="cifar10").input == (3, 32, 32)
+    assert archdsl.load("conv(4) gap linear(classes)", input=(3, 8, 8), classes=5).classes == 5
+    with pytest.raises(ArchError, match="sets nothing"):
+        archdsl.load(spec, set=["nonsense"])
+
+
+def test_a_loaded_spec_is_trained_with_the_settings_given(tmp_path: Path) -> None:
+    spec = archdsl.load(TRAINED, set=["train.epochs=1"])
+    folders = {archdsl.train(spec, set=[f"train.sgd={rate}"], runs=tmp_path).folder for rate in (0.1, 0.5)}
+    folders.add(archdsl.train(spec, runs=tmp_path).folder)
+    assert len(folders) == 2  # a rate of 0.1 is what the text has
+    with pytest.raises(ArchError, match="sets nothing"):
+        archdsl.train(spec, set=["nonsense"], runs=tmp_path)

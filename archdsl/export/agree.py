@@ -27,7 +27,7 @@ Runner = Callable[[np.ndarray], np.ndarray]
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """differences: for each batch size tried, the largest difference to the network's answers, as a fraction of the
-        largest of them. With dropout alive, of the mean probabilities over many passes.
+        largest of them. With dropout alive, those of the means over many passes, of probabilities as they are.
     spread: how far the answers to random inputs are apart, as a fraction of the largest; where it is not above the
         differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
     """
@@ -49,7 +49,7 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
     """
     generator = torch.Generator().manual_seed(seed)
     differences: dict[int, float] = {}
-    seen = []
+    seen: list[np.ndarray] = []
     for batch in BATCHES:
         x = form.sample(batch, generator)
         given, wanted = asked(run, x.numpy(), batch, what), answers(reference, x)
@@ -61,6 +61,7 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
             )
         elif batch == BATCHES[-1]:
             wanted, differences[batch] = _drawn(run, reference, x, form)
+            seen = []  # single passes are no means
         seen.append(wanted)
     every = np.concatenate(seen)
     return Agreement(differences, min(map(_spread, _heads(every, form))))
@@ -148,15 +149,17 @@ def compare(
 
 
 def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tuple[np.ndarray, float]:
-    """The mean probabilities (N, classes) of torch over many passes, and how far those of the runner are from them."""
+    """The mean answers of torch over many passes, probabilities where the task has classes, and how far those of the runner are
+    from them; numbers as a fraction of the largest."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        wanted = np.stack([_probabilities(answers(reference, x), form) for _ in range(PASSES)])
-    given = np.stack([_probabilities(run(x.numpy()), form) for _ in range(PASSES)])
+        wanted = np.stack([_averaged(answers(reference, x), form) for _ in range(PASSES)])
+    given = np.stack([_averaged(run(x.numpy()), form) for _ in range(PASSES)])
     if (wanted != wanted[:1]).any() and (given == given[:1]).all():
         raise refusal("dropout should be active in it, and two passes over one batch are equal")
-    difference = np.abs(given.mean(0) - wanted.mean(0))
-    error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES)
+    scale = 1.0 if form.task.counted else float(np.abs(wanted).max()) or 1.0
+    difference = np.abs(given.mean(0) - wanted.mean(0)) / scale
+    error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES) / scale
     if not (difference <= SIGMAS * error + TOLERANCE).all():
         raise refusal(
             f"with active dropout its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
@@ -165,11 +168,14 @@ def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tu
     return wanted.mean(0), float(difference.max())
 
 
-def _probabilities(given: np.ndarray, form: Form) -> np.ndarray:
-    if form.softmax:
+def _averaged(given: np.ndarray, form: Form) -> np.ndarray:
+    """What is averaged over the passes: probabilities of classes, or the numbers themselves."""
+    given = given.astype(np.float64)
+    if form.softmax or not form.task.counted:
         return given
-    grown = np.exp((given - given.max(1, keepdims=True)).astype(np.float64))
-    return grown / grown.sum(1, keepdims=True)
+    axis = -1 if form.task.name == "tokens" else 1
+    grown = np.exp(given - given.max(axis, keepdims=True))
+    return np.asarray(grown / grown.sum(axis, keepdims=True))
 
 
 def refusal(why: str, help: str = "") -> ArchError:

@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from archdsl.emit.layers.attention import Attention, WeightedMean
 from archdsl.emit.layers.drop import GaussianNoise
 from archdsl.errors import ArchError
 
@@ -20,14 +19,16 @@ def drawing(model: nn.Module) -> list[nn.Module]:
 
 
 def _rate(module: nn.Module) -> float:
-    """The nominal rate, whatever the phase of training; 0 for layers that do not draw."""
+    """The nominal rate, whatever the phase of training; 0 for layers that do not draw. A layer that drops as one of its steps has
+    the rate as its number ``drop``."""
     if isinstance(module, GaussianNoise):
         return module.sigma
-    if isinstance(module, Attention | WeightedMean):
-        return module.drop
+    if isinstance(module, nn.RNNBase):  # between its layers
+        return float(module.dropout) if module.num_layers > 1 else 0.0
     if isinstance(module, _DropoutNd) or hasattr(module, "set_progress"):
         return float(getattr(module, "p", 0.0))
-    return 0.0
+    drop = getattr(module, "drop", 0.0)
+    return float(drop) if isinstance(drop, float | int) else 0.0
 
 
 def enliven(model: nn.Module) -> int:

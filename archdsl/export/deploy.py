@@ -21,6 +21,7 @@ from archdsl.emit.normal import coefficients
 from archdsl.errors import ArchError
 from archdsl.export.alive import enliven
 from archdsl.export.fold import fold, merge
+from archdsl.export.torchfile import Scales
 from archdsl.registry.shapes import Ids, batch_of, dims
 from archdsl.registry.types import Shape
 from archdsl.version import __version__
@@ -122,20 +123,13 @@ class Form:
     @property
     def tasks(self) -> dict[str, Task]:
         """What each of several heads is for; nothing is known of those of a text without data."""
-        known = {h.name: h.task for h in self.task.heads} if isinstance(self.task, Several) else {}
-        return {name: known.get(name, TASKS["features"]) for name in self.heads}
+        return tasks_of(self.task, self.heads)
 
     @property
-    def scales(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    def scales(self) -> Scales | None:
         """What each value of the output is multiplied by, and what is added, to have the units of targets; None where nothing
         is."""
-        if isinstance(self.task, Regression) and self.task.mean:
-            return self.task.std, self.task.mean
-        tasks = [(self.tasks[name], size) for name, size in self.heads.items()]
-        if not any(isinstance(task, Regression) and task.mean for task, _ in tasks):
-            return None
-        known = [(t.std, t.mean) if isinstance(t, Regression) else ((1.0,) * n, (0.0,) * n) for t, n in tasks]
-        return tuple(v for std, _ in known for v in std), tuple(v for _, mean in known for v in mean)
+        return scales_of(self.task, self.heads)
 
     @property
     def plain(self) -> Form:
@@ -175,6 +169,23 @@ class Form:
         if isinstance(self.input, Ids):
             return f"ids below {self.input.vocabulary}"
         return "normalised by the caller" if self.preprocess is None else "normalised inside"
+
+
+def tasks_of(task: Task, heads: Mapping[str, int]) -> dict[str, Task]:
+    """What each of several heads is for, by its name."""
+    known = {h.name: h.task for h in task.heads} if isinstance(task, Several) else {}
+    return {name: known.get(name, TASKS["features"]) for name in heads}
+
+
+def scales_of(task: Task, heads: Mapping[str, int]) -> Scales | None:
+    """What the values of a network for this task and with these heads are scaled by, as ``Form.scales``."""
+    if isinstance(task, Regression) and task.mean:
+        return task.std, task.mean
+    parts = [(tasks_of(task, heads)[name], size) for name, size in heads.items()]
+    if not any(isinstance(part, Regression) and part.mean for part, _ in parts):
+        return None
+    known = [(t.std, t.mean) if isinstance(t, Regression) else ((1.0,) * n, (0.0,) * n) for t, n in parts]
+    return tuple(v for std, _ in known for v in std), tuple(v for _, mean in known for v in mean)
 
 
 def deployed(model: nn.Module, form: Form) -> nn.Module:

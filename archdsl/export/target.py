@@ -30,7 +30,7 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
         EnvError: it cannot be written.
     """
     with _explained(path):
-        path = _place(path)
+        path = real(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.unlink(missing_ok=True)  # of a process of this number that was killed
@@ -49,19 +49,20 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def replacing_several(path: Path) -> Iterator[Path]:
-    """A new folder beside ``path``, in which the file of that name and others are written. When the block ends well,
-    all files in it move beside ``path``, that of the name itself last; when anything is raised, none does.
+    """A new file in a folder of its own beside ``path``, into which others may be written too. When the block ends well,
+    all files in that folder move beside ``path``, that of the name itself last; when anything is raised, none does.
+    Where ``path`` is a link, that is the file that it leads to: the new file has its name.
 
     Raises:
         EnvError: they cannot be written.
     """
     with _explained(path):
-        path = _place(path)
+        path = real(path)
         room = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             shutil.rmtree(room, ignore_errors=True)  # of a process of that number that was killed
             room.mkdir()
-            yield room
+            yield room / path.name
             files = sorted(room.iterdir(), key=lambda file: (file.name == path.name, file.name))
             for file in files:
                 _sync(file, os.O_RDWR)
@@ -73,7 +74,7 @@ def replacing_several(path: Path) -> Iterator[Path]:
             _sync(path.parent, os.O_RDONLY)
 
 
-def _place(path: Path) -> Path:
+def real(path: Path) -> Path:
     """Where the file itself is: a link stays a link, and what is not a file is not replaced by one.
 
     Raises:

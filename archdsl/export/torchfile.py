@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from archdsl.ir.trace import Trace
     from archdsl.registry.types import Shape
 
+Scales = tuple[tuple[float, ...], tuple[float, ...]]  # factors and summands, one for each value
+SUFFIX = ".safetensors"  # of the file of weights, beside that of Python
 PROBES = 2  # images whose logits the file remembers
 
 # No random numbers: another version of torch may draw others.
@@ -29,28 +31,33 @@ def probe():
     {probe}
 
 
-def load(path=None):
-    """The network in eval mode with the weights of a safetensors file, by default the one beside this file."""
+def weights():
+    """The file of weights: beside this one, or beside the file that this is a link to."""
     from pathlib import Path
 
+    places = [file.with_name({weights!r}) for file in (Path(__file__).resolve(), Path(__file__))]
+    return next((place for place in places if place.exists()), places[0])
+
+
+def load(path=None, kind={network}):
+    """The network in eval mode with the weights of a safetensors file, by default the one beside this file."""
     from safetensors.torch import load_file
 
-    network = Network()
-    network.load_state_dict(load_file(path or Path(__file__).with_name({weights!r})))
+    network = kind()
+    network.load_state_dict(load_file(path or weights()))
     return network.eval()
 
 
 def check():
     """Compare with the logits that the file of weights remembers; the largest difference relative to the largest logit."""
     import json
-    from pathlib import Path
 
     from safetensors import safe_open
 
-    with safe_open(Path(__file__).with_name({weights!r}), "pt") as file:
+    with safe_open(weights(), "pt") as file:
         wanted = torch.tensor(json.loads(file.metadata()["archdsl.probe"]), dtype=torch.float64)
     with torch.no_grad():
-        given = load()(probe()).double()
+        given = load(kind=Network)(probe()).double()
     return float((given - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30))
 
 
@@ -61,31 +68,61 @@ if __name__ == "__main__":
     raise SystemExit(verdict != "ok")
 '''
 
+_UNITS = '''
+
+# By what each value is multiplied, and what is added to it, to have the units of the targets.
+UNIT, ORIGIN = {unit}, {origin}
+
+
+class InUnits(Network):
+    """The network with its values in the units of the targets; ``Network`` gives them standardised, as it was trained."""
+
+    def forward(self, x):
+        values = super().forward(x)
+        return values * values.new_tensor(UNIT) + values.new_tensor(ORIGIN)
+'''
+
 
 def write(
-    trace: Trace, path: Path, title: str, model: nn.Module | None = None, metadata: Mapping[str, str] | None = None
+    trace: Trace,
+    path: Path,
+    title: str,
+    model: nn.Module | None = None,
+    metadata: Mapping[str, str] | None = None,
+    scales: Scales | None = None,
 ) -> dict[str, int]:
     """Write ``path``, and with a model its weights as safetensors beside it; the bytes of each file.
 
     With weights, the file has ``load()``, which gives the network with them in eval mode, and run as a program it
     compares its logits with the model's: on this machine they are the same bits.
 
+    Args:
+        scales: of a model, what its values have to be scaled by for the units of the targets; ``load()`` gives those.
+
     Raises:
         EnvError: the place cannot be written. Neither file is left.
     """
-    weights = path.with_suffix(".safetensors").name
-    how = f"\n\nWeights: {weights}, beside this file; `load()` gives the network with them." if model else ""
-    text = source(trace, title.strip() + _columns(trace) + how)
-    if model is not None:
-        if "\nimport torch\n" not in text:
-            text = text.replace("\nfrom torch import nn\n", "\nimport torch\nfrom torch import nn\n", 1)
-        shape = ", ".join(map(str, trace.input))
-        text += _TAIL.format(input=shape, probe=_probe(trace.input), weights=weights)
-    with replacing_several(path) as room:
-        (room / path.name).write_text(text, "utf-8")
+    with replacing_several(path) as file:
+        weights = file.with_suffix(SUFFIX)
+        file.write_text(_text(trace, title.strip(), weights.name if model is not None else None, scales), "utf-8")
         if model is not None:
-            _save(model, room / weights, trace.input, metadata or {})
-        return {file.name: file.stat().st_size for file in room.iterdir()}
+            _save(model, weights, trace.input, metadata or {})
+        return {part.name: part.stat().st_size for part in file.parent.iterdir()}
+
+
+def _text(trace: Trace, title: str, weights: str | None, scales: Scales | None) -> str:
+    """The content of the file of Python; ``weights`` is the name of the file of weights, None where there is none."""
+    if weights is None:
+        return source(trace, title + _columns(trace))
+    units = ", in the units of the targets: value * UNIT + ORIGIN" if scales is not None else ""
+    how = f"\n\nWeights: {weights}, beside this file; `load()` gives the network with them{units}."
+    text = source(trace, title + _columns(trace) + how)
+    if "\nimport torch\n" not in text:
+        text = text.replace("\nfrom torch import nn\n", "\nimport torch\nfrom torch import nn\n", 1)
+    if scales is not None:
+        text += _UNITS.format(unit=scales[0], origin=scales[1])
+    network, shape = "InUnits" if scales is not None else "Network", ", ".join(map(str, trace.input))
+    return text + _TAIL.format(input=shape, probe=_probe(trace.input), weights=weights, network=network)
 
 
 def _columns(trace: Trace) -> str:

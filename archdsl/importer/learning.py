@@ -142,10 +142,11 @@ def _train_mode(
 
 
 def _silenced(source: nn.Module) -> dict[nn.Module, Any]:
-    """Switch the modules that draw off; gives the rates of attention, which is in train mode still."""
+    """Switch the modules that draw off; gives the rates of those that stay in train mode, attention and
+    recurrent layers."""
     rates: dict[nn.Module, Any] = {}
     for module in source.modules():
-        if isinstance(module, nn.MultiheadAttention):
+        if isinstance(module, nn.MultiheadAttention | nn.RNNBase):
             rates[module], module.dropout = module.dropout, 0.0
         elif (rule := rule_of(module)) and rule(module, lambda name: None)[0] in (
             "dropout",

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import IO, Any
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.importer.sources import Named
@@ -31,7 +31,7 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
     if not source.path.is_file():
         raise ArchError(f"there is no file {source.path}", help="check the path")
     request = {"name": source.name, "path": str(source.path), "shape": shape, "unused": unused}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as talk:
+    with _paper() as out, _paper() as talk:
         with adopting():  # a process that the file started may have left the group, and its parent may be gone
             process = subprocess.Popen(
                 [sys.executable, "-m", "archdsl.importer.worker"],
@@ -64,6 +64,11 @@ def in_process(source: Named, shape: tuple[int, ...] | None, unused: bool, secon
     if "error" in answer:
         raise ArchError(answer["error"], help=answer["help"], exit_code=answer["exit_code"])
     return answer
+
+
+def _paper() -> IO[str]:
+    """A file for what a stranger's file says, in whatever bytes."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

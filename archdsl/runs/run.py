@@ -99,7 +99,8 @@ class Run:
         return html(self)
 
     def state(self) -> dict[str, Tensor]:
-        """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint.
+        """The last weights, for ``load_state_dict``: those that the run kept, or those of its last checkpoint, averaged where
+        the run averages them (``ema``, ``lookahead``).
 
         Raises:
             StoreError: the file is missing or damaged.
@@ -128,8 +129,11 @@ class Run:
 
 
 def _model_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The model's tensors in a checkpoint; weights that are kept as products are multiplied out."""
-    own = {k.removeprefix("model/"): v for k, v in state.items() if k.startswith("model/")}
+    """The model's tensors in a checkpoint, averaged where the run averages them; weights that are kept as products are multiplied
+    out."""
+    parts = {k.partition("/")[0] for k in state}
+    kept = "ema" if "ema" in parts else "slow" if "slow" in parts else "model"
+    own = {k.removeprefix(f"{kept}/"): v for k, v in state.items() if k.startswith(f"{kept}/")}
     found: dict[str, Tensor] = {}
     for name, value in own.items():
         path, mark, part = name.partition("parametrizations.")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archdsl.cli.commands.bench import batch_sizes, record, table
+from archdsl.cli.commands.bench import batch_sizes, record, short_names, table
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
 
@@ -127,3 +127,24 @@ def test_torch_compile(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", SPEC, "--batch", "1,2", "--compile", *FAST, "--format", "json"]) == 0
     engines = [r["engine"] for r in json.loads(capfd.readouterr().out)["rows"]]
     assert engines == ["torch", "archdsl", "torch.compile", "onnxruntime"] * 2
+
+
+def test_two_models_whose_names_begin_alike(capfd: pytest.CaptureFixture[str]) -> None:
+    """A long name is cut for the table; cut alike, two networks would be taken for one that answers in two ways."""
+    pytest.importorskip("onnxruntime")
+    models = [
+        f"input 3x8x8\nclasses 10\nnet conv(4) bn relu{more} conv(8) bn relu gap linear(10)" for more in ("", " relu")
+    ]
+    assert main(["bench", *models, "--batch", "2", *FAST, "--format", "json"]) == 0
+    rows = json.loads(capfd.readouterr().out)["rows"]
+    assert [(r["model"] == rows[0]["model"]) for r in rows] == [True] * 3 + [False] * 3
+
+
+def test_names_for_the_table() -> None:
+    start, end = "a" * 30, "z" * 30
+    found = short_names([f"{start}1{end}", f"{start}2{end}", "net", "runs/" + "x" * 40 + "/net-1"])
+    assert len(set(found)) == 4
+    assert found[0].startswith("aaa")
+    assert found[1] == f"{found[0]} (2)"
+    assert found[2] == "net"
+    assert found[3].endswith("/net-1")

@@ -12,6 +12,7 @@ from torch import nn
 from archdsl.errors import ArchError
 from archdsl.export.agree import agreement, compare
 from archdsl.export.deploy import Form
+from archdsl.words.tasks import TASKS, Regression
 
 FORM = Form((6,), 4, mc=True)
 
@@ -66,3 +67,50 @@ def test_the_looser_tolerance_is_asked_for() -> None:
         compare(wanted, wanted + np.float32(0.03), 1)
     assert compare(wanted, wanted + np.float32(0.03), 1, loose=2e-2) == pytest.approx(0.01, rel=1e-3)
     assert compare(wanted, wanted.astype(np.float16), 1) == 0.0
+
+
+NUMBERS = Form((6,), 1, mc=True, task=Regression((250.0,), (80.0,)))
+
+
+def one(rate: float, shift: float = 0.0) -> nn.Module:
+    """A net that gives one number, which dropout moves."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(rate), nn.Linear(32, 1)).requires_grad_(False)
+    model[3].bias += shift  # type: ignore[operator, arg-type]
+    model.eval()
+    model[2].train()
+    return model
+
+
+def test_numbers_are_compared_by_their_means() -> None:
+    """One number for each input has no probabilities, and those of several would be 0 and 1."""
+    found = agreement(runner(one(0.5)), one(0.5), NUMBERS, "it")
+    assert set(found.differences) == {7}
+    assert 0 < found.differences[7] < 0.3
+    assert found.spread > 0
+    with pytest.raises(ArchError, match="two passes over one batch are equal"):
+        agreement(runner(one(0.5).eval()), one(0.5), NUMBERS, "it")
+    with pytest.raises(ArchError, match="standard errors"):
+        agreement(runner(one(0.5, shift=1.0)), one(0.5), NUMBERS, "it")
+
+
+def test_the_classes_of_tokens_are_on_the_last_axis() -> None:
+    """The means of softmaxes over the places would be of something that no one asks for."""
+    form = Form((3, 2), 2, mc=True, task=TASKS["tokens"], shape=(3, 2))
+    torch.manual_seed(0)
+    noise = nn.Dropout(0.5).train()
+
+    def biased(by: float) -> Callable[[np.ndarray], np.ndarray]:
+        def run(x: np.ndarray) -> np.ndarray:
+            found: np.ndarray = (noise(torch.ones(len(x), 3, 2)) + torch.tensor([0.0, by])).numpy()
+            return found
+
+        return run
+
+    class Reference(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(biased(0.0)(x.numpy()))
+
+    agreement(biased(0.0), Reference(), form, "it")
+    with pytest.raises(ArchError, match="standard errors"):
+        agreement(biased(3.0), Reference(), form, "it")

@@ -20,6 +20,7 @@ from archdsl.cli.main import main
 from archdsl.cli.support.export_about import metadata
 from archdsl.emit.build import build
 from archdsl.runs.run import FORMAT
+from tests.cli.folders import finished
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -149,7 +150,9 @@ def test_what_is_refused(args: list[str], code: int, message: str, capfd: pytest
     assert not os.listdir()
 
 
-@pytest.mark.parametrize("option", [["--seed", "1"], ["--classes", "7"], ["--set", "train.epochs=2"]])
+@pytest.mark.parametrize(
+    "option", [["--seed", "1"], ["--classes", "7"], ["--set", "train.epochs=2"], ["--weights", "w.pth"]]
+)
 def test_a_run_is_not_changed(run_folder: Path, option: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "run", "model.onnx", *option]) == 2
     assert f"{option[0]} would change" in capfd.readouterr().err
@@ -257,3 +260,30 @@ def _seen(folder: Path, full: bool) -> bool:
     """Whether a file beside the target is there, or with ``full`` the folder that the file is written into."""
     with os.scandir(folder) as entries:
         return any(not full or entry.is_dir() for entry in entries)
+
+
+def test_what_is_said_of_the_weights_of_a_run(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for status in ("", "finished", "diverged"):
+        if status:
+            (run_folder / "result.json").write_text(json.dumps(finished(status=status)))
+        assert main(["export", "run", "net.py"]) == 0
+        told[status] = capfd.readouterr().err
+    assert "did not finish; these are the weights of its last checkpoint" in told[""]
+    assert "ended as `diverged`; these are the weights that it kept" in told["diverged"]
+    assert "these are" not in told["finished"]
+
+
+@pytest.mark.parametrize("part", ["ema", "slow"])
+def test_a_checkpoint_with_averaged_weights_is_exported_with_those(run_folder: Path, part: str) -> None:
+    """They are what a run with `ema` or `lookahead` is judged by, and would have kept."""
+    from archdsl.runs.store.checkpoint import Checkpoints
+
+    weights = run_folder / "model.safetensors"
+    state = load_file(weights)
+    weights.unlink()
+    kept = {f"model/{k}": torch.zeros_like(v) for k, v in state.items()} | {f"{part}/{k}": v for k, v in state.items()}
+    Checkpoints(run_folder).save(kept, {"epoch": 1})
+    assert main(["export", "run", "net.py"]) == 0
+    found = load_file("net.safetensors")
+    assert all(torch.equal(v, found[k]) for k, v in state.items())

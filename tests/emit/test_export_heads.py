@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from archdsl.api import Spec, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError
 from archdsl.export import torchfile
-from archdsl.export.deploy import Form, deployed
+from archdsl.export.deploy import Form, deployed, scales_of
 from archdsl.ir.fans import heads_of
 from archdsl.train.init import initialise
 from archdsl.words.tasks import CLASSIFICATION, HeadTask, Regression, Several
@@ -105,3 +106,16 @@ def test_what_is_for_one_output_is_refused(net: tuple[Spec, nn.Module]) -> None:
             Form(spec.input, 4, task=TASK, heads={"kind": 3, "price": 1}, **{option: True})
     with pytest.raises(ArchError, match="has the name of what is taken"):
         Form(spec.input, 4, task=TASK, heads={"input": 3, "price": 1})
+
+
+def test_source_gives_numbers_in_their_units(net: tuple[Spec, nn.Module], tmp_path: Path) -> None:
+    spec, model = net
+    scales = scales_of(TASK, {"kind": 3, "price": 1})
+    torchfile.write(spec.trace, tmp_path / "x.py", spec.canonical, model, scales=scales)
+    done = subprocess.run([sys.executable, str(tmp_path / "x.py")], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("ok"), done.stderr
+    space: dict[str, Any] = {"__name__": "x", "__file__": str(tmp_path / "x.py")}
+    exec(compile((tmp_path / "x.py").read_text("utf-8"), "x.py", "exec"), space)  # noqa: S102 - to be run
+    x = torch.randn(3, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(space["load"]()(x), torch.cat(deployed(model, form_of(spec))(x), 1))

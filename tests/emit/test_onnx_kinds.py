@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from archdsl.data.normalise import normalise
+from archdsl.errors import ArchError
 from archdsl.evaluate import alive, predict
 
 onnx = pytest.importorskip("onnx")
@@ -24,6 +25,16 @@ pytestmark = pytest.mark.usefixtures("one_registry")
 
 TEXT = "stem: conv(8, ws=standard) bn relu add(id | conv(8) bn) gap drop(0.5) linear(10)"
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
+
+
+# Dropout that is a step of a layer.
+STEPS = [
+    "patch(8, 16) tokens attention(4, drop=0.3) gap linear(10)",
+    "patch(8, 16) tokens attention(4, drop=0.3, kv=2) gap linear(10)",
+    "conv(8) outlook(conv(162, 1) | id, 2, drop=0.3) gap linear(10)",
+    "patch(8, 16) tokens lstm(8, layers=2, drop=0.3) take(-1) linear(10)",
+    "patch(8, 16) tokens gru(8, layers=2, drop=0.3) take(-1) linear(10)",
+]
 
 
 def kinds(path: Path) -> Counter[str]:
@@ -117,10 +128,27 @@ def test_weights_in_a_second_file_where_asked_for(made: Any, tmp_path: Path, mon
         "dropconnect(conv(8) bn relu, 0.3) gap linear(10)",
         "noise(0.3) conv(8) gap linear(10)",
         "conv(8) drop(0.3, early) spatial(0.3, late=60%) gap linear(10)",
+        *STEPS,
     ],
 )
 def test_each_word_that_draws_is_alive(text: str, made: Any, tmp_path: Path) -> None:
     spec, model = made(text)
     export(model, tmp_path / "x.onnx", Form(spec.input, 10, mc=True))
     run, x = gate.runner(tmp_path / "x.onnx"), np.random.default_rng(0).normal(size=(2, *spec.input)).astype("f")
-    assert not np.array_equal(run(x), run(x))
+    assert len({run(x).tobytes() for _ in range(20)}) > 1
+
+
+@pytest.mark.parametrize("text", STEPS[:1])
+def test_dropout_within_a_layer_draws_anew_at_each_call(text: str, made: Any, tmp_path: Path) -> None:
+    spec, model = made(text)
+    export(model, tmp_path / "x.onnx", Form(spec.input, 10, mc=True))
+    assert "Dropout" not in kinds(tmp_path / "x.onnx")
+    assert kinds(tmp_path / "x.onnx")["RandomUniformLike"]
+
+
+def test_dropout_that_no_file_has_is_refused(made: Any, tmp_path: Path) -> None:
+    spec, model = made("patch(8, 16) tokens rnn(8, layers=2, drop=0.3) take(-1) drop(0.1) linear(10)")
+    with pytest.raises(ArchError, match="between the layers of `rnn` would not be active"):
+        export(model, tmp_path / "x.onnx", Form(spec.input, 10, mc=True))
+    assert not list(tmp_path.iterdir())
+    export(model, tmp_path / "x.onnx", Form(spec.input, 10))

@@ -16,9 +16,9 @@ from archdsl.export.target import check_target, replacing, replacing_several
 
 def test_several_files_at_once(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("old")
-    with replacing_several(tmp_path / "b") as room:
-        (room / "b").write_text("new")
-        (room / "b.data").write_text("more")
+    with replacing_several(tmp_path / "b") as file:
+        file.write_text("new")
+        file.with_name("b.data").write_text("more")
         assert (tmp_path / "b").read_text() == "old"
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"b": "new", "b.data": "more"}
 
@@ -26,8 +26,8 @@ def test_several_files_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit(143), ValueError])
 def test_none_of_several_after_an_end_before_the_end(tmp_path: Path, stop: type[BaseException]) -> None:
     def end() -> None:
-        with replacing_several(tmp_path / "b") as room:
-            (room / "b").write_text("new")
+        with replacing_several(tmp_path / "b") as file:
+            file.write_text("new")
             raise stop
 
     with pytest.raises(BaseException):  # noqa: B017, PT011 - each of them
@@ -43,6 +43,20 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
         file.write_text("new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "folder" / "real").read_text() == "new"
+
+
+@pytest.mark.parametrize("target", ["folder/real", "real"])
+def test_a_link_stays_a_link_where_several_are_written(tmp_path: Path, target: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / target).write_text("old")
+    (tmp_path / "link").symlink_to(target)
+    with replacing_several(tmp_path / "link") as file:
+        file.write_text("new")
+        file.with_name(f"{file.name}.data").write_text("more")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / target).read_text() == "new"
+    assert (tmp_path / f"{target}.data").read_text() == "more"
+    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 3
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
@@ -65,7 +79,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         "import resource, signal, sys; from pathlib import Path; from archdsl.export.target import replacing_several\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, {resource.RLIM_INFINITY}))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "with replacing_several(Path('x')) as room:\n    (room / 'x').write_bytes(bytes(5000))\n"
+        "with replacing_several(Path('x')) as file:\n    file.write_bytes(bytes(5000))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert "EnvError: cannot write x: File too large" in done.stderr

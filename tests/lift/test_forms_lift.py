@@ -274,3 +274,22 @@ def test_groups_of_heads_that_share_keys_are_refused() -> None:
 
     with pytest.raises(Refused, match="groups of heads share keys"):
         spec_of(Grouped().eval(), SHAPE, "Grouped")
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_dropout_between_recurrent_layers_is_no_difference(kind: type[nn.Module]) -> None:
+    class Recurrent(Head):
+        """Two recurrent layers with dropout between them, over the rows of an image."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = kind(24, 24, num_layers=2, dropout=0.3, batch_first=True)
+
+        def block(self, x: Tensor) -> Tensor:
+            return self.rnn(x.reshape(-1, 64, 24))[0].reshape(-1, 8, 8, 24)
+
+    source = Recurrent().eval()
+    done = spec_of(source, SHAPE, "Recurrent")
+    assert f"{kind.__name__.lower()}(24, layers=2, drop=0.3" in done.text
+    assert done.report.difference <= 1e-5
+    assert source.rnn.dropout == 0.3

@@ -11,6 +11,8 @@ from archdsl.data.normalise import normalise
 from archdsl.emit.layers import Attention
 from archdsl.emit.layers.drop import Cutout, DropBlock2d, DropPath, GaussianNoise, PhasedDropout
 from archdsl.emit.layers.nested import DropConnect
+from archdsl.emit.layers.outlook import Outlook
+from archdsl.emit.layers.sequence import LSTM, RowGRU
 from archdsl.errors import ArchError
 from archdsl.evaluate import Part, Trained, alive, evaluate, parse_shifts, predict, predict_batches
 from archdsl.export.alive import drawing
@@ -224,3 +226,23 @@ def test_dropout_of_attention_weights_is_alive_too() -> None:
     assert drawn[0].ne(drawn[1]).any()
     assert torch.allclose(drawn.mean(0), whole, atol=0.05)
     assert drawing(Attention(8, 2)) == []
+
+
+STEPS = {
+    Outlook(2, drop=0.3): ((2, 162, 6, 6), (2, 4, 6, 6)),
+    LSTM(8, 8, num_layers=2, dropout=0.3, batch_first=True): ((2, 5, 8),),
+    RowGRU(8, 8, num_layers=2, dropout=0.3, batch_first=True): ((2, 8, 3, 4),),
+}
+
+
+@pytest.mark.parametrize("layer", STEPS, ids=lambda m: type(m).__name__)
+def test_dropout_within_a_layer_is_alive_too(layer: nn.Module) -> None:
+    values = [torch.randn(shape, generator=torch.Generator().manual_seed(0)) for shape in STEPS[layer]]
+    layer.eval()
+    with torch.no_grad():
+        whole = layer(*values)
+        with alive(layer) as count:
+            assert count == 1
+            assert not torch.equal(layer(*values), layer(*values))
+        assert torch.equal(layer(*values), whole)
+    assert drawing(LSTM(8, 8, num_layers=2)) == [] == drawing(Outlook(2))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +153,28 @@ def test_numbers_are_exported_in_their_units(cli: Cli, place: Path) -> None:
     assert session.get_outputs()[0].name == "values"
     assert given[:, 0] == pytest.approx([r["predictions"]["price"] for r in rows], rel=1e-4)
     assert cli("export", str(run), "s.onnx", "--softmax", cwd=place).returncode == 2
+
+
+def test_source_gives_numbers_in_their_units(cli: Cli, place: Path) -> None:
+    run = next(place.glob("runs/h-*"))
+    done = cli("export", str(run), "h.py", cwd=place)
+    assert done.returncode == 0, done.stderr
+    checked = subprocess.run([sys.executable, "h.py"], cwd=place, capture_output=True, text=True, check=False)
+    assert checked.stdout.startswith("ok"), checked.stderr
+    space: dict[str, Any] = {"__name__": "h", "__file__": str(place / "h.py")}
+    exec(compile((place / "h.py").read_text("utf-8"), "h.py", "exec"), space)  # noqa: S102 - to be run
+    assert "in the units of the targets" in space["__doc__"]
+    (place / "two.csv").write_text("\n".join((place / "h.csv").read_text().splitlines()[:3]) + "\n")
+    rows = json.loads(cli("predict", str(run), "two.csv", "--format", "json", cwd=place).stdout)
+    values = [[float(v) for v in line.split(",")[:2]] for line in (place / "two.csv").read_text().split()[1:]]
+    about = json.loads((run / "settings.json").read_text())["normalise"]
+    x = (torch.tensor(values) - torch.tensor(about["mean"])) / torch.tensor(about["std"])
+    network = space["load"]()
+    with torch.no_grad():
+        given = network(x)
+    for column, name in enumerate(("price", "rent")):
+        assert given[:, column].tolist() == pytest.approx([r["predictions"][name] for r in rows], rel=1e-4)
+    assert network.state_dict().keys() == space["Network"]().state_dict().keys()
 
 
 def test_a_run_on_numbers_is_resumed_to_the_bit(tmp_path: Path) -> None:

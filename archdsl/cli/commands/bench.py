@@ -59,6 +59,7 @@ def command(
 
     sizes = batch_sizes(batch)
     _check_names(models)
+    names = short_names(models)
     yield_cores()  # before torch is imported
     from tempfile import TemporaryDirectory
 
@@ -83,7 +84,7 @@ def command(
         contenders = [
             one
             for number, model in enumerate(models)
-            for one in _contenders(model, Path(room, f"{number}.onnx"), count, compile, input, classes)
+            for one in _contenders(model, names[number], Path(room, f"{number}.onnx"), count, compile, input, classes)
         ]
         timings = measure(contenders, sizes, rounds, warmup, _tell)
     _tell("")
@@ -112,7 +113,7 @@ def _check_names(models: list[str]) -> None:
 
 
 def _contenders(
-    model: str, file: Path, threads: int, compile: bool, input: str | None, classes: int | None
+    model: str, name: str, file: Path, threads: int, compile: bool, input: str | None, classes: int | None
 ) -> list[Contender]:
     """The engines that one model runs in."""
     from archdsl.cli.commands.export import model_of, opened
@@ -125,7 +126,6 @@ def _contenders(
     spec, run = opened(model, seed=None, input=input, classes=classes, data=None, set=[])
     form = Form(spec.input, spec.classes, task=spec.task, shape=spec.trace.out)
     made = model_of(spec, run)
-    name = _name(model)
     plain = deployed(made, form.plain)
     found = [latency.eager(name, plain, form)]
     if (own := _answering(plain, form)) is not None:
@@ -170,8 +170,16 @@ def _file(model: str, threads: int) -> Contender:
     return latency.session(model, Path(model), threads)
 
 
-def _name(model: str) -> str:
-    return model if len(model) <= 40 else f"{model[:39]}…"
+def short_names(models: list[str]) -> list[str]:
+    """A name for the table for each model, no two alike, as engines of one name are held to be of one network."""
+    found: list[str] = []
+    for model in models:
+        name = model if len(model) <= 40 else f"{model[:19]}…{model[-20:]}"
+        own, number = name, 2
+        while own in found or (own != model and own in models):
+            own, number = f"{name} ({number})", number + 1
+        found.append(own)
+    return found
 
 
 def _cores() -> int:

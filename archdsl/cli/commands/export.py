@@ -94,8 +94,9 @@ def command(
     archdsl export RUN model.onnx --mc                          dropout alive
     archdsl export RUN model.py                                 then: python model.py
     """
-    from archdsl.cli.output import put, put_json, say, talk
-    from archdsl.cli.support.export_files import ExportOptions, line, write
+    from archdsl.cli.output import put, put_json, talk
+    from archdsl.cli.support.export_files import ExportOptions, line, write, written
+    from archdsl.cli.support.targets import announce
 
     kind = chosen(target, to)
     options = ExportOptions(
@@ -115,11 +116,10 @@ def command(
         data_root,
     )
     options.check(kind, target)
-    set = [*(set or ()), f'train.init="{weights}"'] if weights is not None else set
+    set = [*(set or ()), _initial(weights, spec)] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
-    if target.is_file():
-        say(f"note: {target} exists and will be replaced")
+    announce(*written(target, kind, run is not None or init_of(loaded) is not None, external_data))
     done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}
@@ -139,6 +139,21 @@ def chosen(target: Path, to: Target | None) -> Target:
     if to is not None and by_ending not in (None, to):
         raise ArchError(f"--to {to} and the ending of {target} contradict each other", help="leave --to out")
     return to or by_ending or "onnx"
+
+
+def _initial(weights: str, spec: str) -> str:
+    """The setting that `--weights` stands for; a run has weights of its own."""
+    if os.path.isdir(spec):
+        raise ArchError(
+            f"--weights would change the weights of the run {spec}",
+            help="leave it out: the weights of the run are exported",
+        )
+    if not weights or any(mark in weights for mark in '"#\n\r'):
+        raise ArchError(
+            f"--weights {weights!r} cannot be written as a text: there is a quotation mark, a #, or nothing in it",
+            help="give the file another name",
+        )
+    return f'train.init="{weights}"'
 
 
 def opened(spec: str, *, seed: int | None, **given: Any) -> tuple[Spec, Run | None]:
@@ -187,6 +202,8 @@ def model_of(spec: Spec, run: Run | None, seed: int = 0) -> nn.Module:
         ) from error
     if not run.done:
         say(f"note: {run.folder} did not finish; these are the weights of its last checkpoint")
+    elif (status := (run.result or {}).get("status")) != "finished":
+        say(f"note: {run.folder} ended as `{status}`; these are the weights that it kept")
     return model
 
 

@@ -55,9 +55,11 @@ def command(
     from archdsl.importer.sources import named
 
     if out is not None:
+        from archdsl.cli.support.targets import announce
         from archdsl.export.target import check_target
 
         check_target(out)
+        announce(out)
     text, seen = found(named(source), input, trace=trace, unused=unused, time=time)
     if out is None:
         put(text)

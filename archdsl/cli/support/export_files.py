@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.output import say
 from archdsl.cli.support.export_about import facts, metadata
 from archdsl.errors import ArchError
+from archdsl.export.target import real
+from archdsl.export.torchfile import SUFFIX
 from archdsl.ir.fans import heads_of
 from archdsl.report.numbers import many
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from archdsl.api import Spec
     from archdsl.export.deploy import Form, Layout
     from archdsl.export.onnx.quantize import QuantizationData
+    from archdsl.export.torchfile import Scales
     from archdsl.runs.run import Run
 
 HARDLY = 1e-4  # logits that vary less than this, as a fraction of the largest, agree whatever is between
@@ -97,6 +100,26 @@ def write(spec: Spec, run: Run | None, target: Path, kind: str, options: ExportO
     return {"weights": weights, **done}
 
 
+def written(target: Path, kind: str, weighted: bool, external: bool = False) -> tuple[Path, ...]:
+    """The files that are going to be written: the target, and where there is one the second file with the weights.
+
+    Raises:
+        ArchError: both have one name.
+        EnvError: the target is a folder or a device.
+    """
+    place = real(target)
+    if external:
+        return target, place.with_name(f"{place.name}.data")
+    if kind != "torch" or not weighted:
+        return (target,)
+    if (beside := place.with_suffix(SUFFIX)) == place:
+        raise ArchError(
+            f"{target} cannot be the source: the weights get a file of their own beside it, and that has this name",
+            help=f"name the source {target.with_suffix('.py')}",
+        )
+    return target, beside
+
+
 def form_of(spec: Spec, run: Run | None, options: ExportOptions) -> Form:
     """What the file takes and gives."""
     from archdsl.export.deploy import Form
@@ -143,6 +166,7 @@ def to_onnx(spec: Spec, run: Run | None, target: Path, options: ExportOptions, a
         "difference": report.difference,
         "differences": {str(n): d for n, d in report.agreement.differences.items()},
         "spread": report.agreement.spread,
+        "gives": form.about()["archdsl.gives"],
         "mode": form.about()["archdsl.mode"],
         "precision": "int8" if options.quantize else form.about()["archdsl.precision"],
     }
@@ -198,6 +222,7 @@ def to_exported(
         "difference": max(found.differences.values()),
         "differences": {str(n): d for n, d in found.differences.items()},
         "spread": found.spread,
+        "gives": form.about()["archdsl.gives"],
         "mode": form.about()["archdsl.mode"],
         "precision": form.about()["archdsl.precision"],
     }
@@ -209,10 +234,24 @@ def to_torch(spec: Spec, run: Run | None, target: Path, about: dict[str, str]) -
     from archdsl.export.torchfile import write as write_source
 
     has = run is not None or init_of(spec) is not None
-    model = model_of(spec, run) if has else None
-    sizes = write_source(spec.trace, target, spec.canonical, model, about)
-    beside = target.with_suffix(".safetensors")
-    return {"bytes": sizes[target.name], "weights": str(beside) if has else None}
+    file, *beside = written(target, "torch", has)
+    sizes = write_source(
+        spec.trace,
+        file,
+        spec.canonical,
+        model_of(spec, run) if has else None,
+        about,
+        _scales(spec, run) if has else None,
+    )
+    return {"bytes": sizes[real(file).name], "weights": str(beside[0]) if beside else None}
+
+
+def _scales(spec: Spec, run: Run | None) -> Scales | None:
+    """What gives the values of the network the units of the targets."""
+    from archdsl.export.deploy import scales_of
+
+    known = run.declared if run is not None else None
+    return scales_of((known or spec.declared).task or spec.task, heads_of(spec.trace))
 
 
 def line(done: dict[str, Any]) -> str:
@@ -225,9 +264,12 @@ def line(done: dict[str, Any]) -> str:
     kind = {"float16": ", float16", "int8": ", int8"}.get(done["precision"], "")
     text = f"{size}{kind}{opset}, {done['nodes']} nodes, weights {done['weights']}; "
     if done["mode"] == "mc-dropout":
-        return text + (
-            f"dropout active, mean probabilities within {done['difference']:.1e} of torch's (batches {batches})"
+        compared = (
+            f"mean probabilities within {done['difference']:.1e} of torch's"
+            if done["gives"] in ("logits", "probabilities")
+            else f"mean values within {done['difference']:.1e} of the largest of torch's"
         )
+        return f"{text}dropout active, {compared} (batches {batches})"
     if (cost := done.get("int8")) is not None:
         return text + (
             f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "

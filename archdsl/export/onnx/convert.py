@@ -45,6 +45,8 @@ def convert(model: nn.Module, form: Form, opset: int, metadata: Mapping[str, str
         ) from error
     _tidy(proto)
     _rename(proto.graph)
+    if form.mc:
+        _own_masks(proto.graph)
     for key in sorted(metadata):
         proto.metadata_props.add(key=key, value=metadata[key])
     return proto
@@ -73,6 +75,32 @@ def _translated(
             raise InternalError("torch's ONNX exporter gave no program")
         proto: onnx.ModelProto = program.model_proto
     return proto
+
+
+def _own_masks(graph: onnx.GraphProto) -> None:
+    """Dropout that is a step of a layer, as in attention and between recurrent layers, as a comparison with uniform numbers:
+    ``deployed`` makes the same of dropout that is a layer."""
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        nodes += _mask(node.input[0], node.input[1], node.output[0]) if node.op_type == "Dropout" else [node]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
+
+
+def _mask(x: str, rate: str, out: str) -> list[onnx.NodeProto]:
+    make, number = onnx.helper.make_node, onnx.TensorProto.FLOAT
+    drawn, kept, mask, one, share, factor = (
+        f"{out}.{name}" for name in ("drawn", "kept", "mask", "one", "share", "factor")
+    )
+    return [
+        make("RandomUniformLike", [x], [drawn], dtype=number),
+        make("GreaterOrEqual", [drawn, rate], [kept]),
+        make("Cast", [kept], [mask], to=number),
+        make("Constant", [], [one], value_float=1.0),
+        make("Sub", [one, rate], [share]),
+        make("Div", [mask, share], [factor]),
+        make("Mul", [x, factor], [out]),
+    ]
 
 
 def _rename(graph: onnx.GraphProto) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from archdsl.errors import ArchError
 from archdsl.export.agree import Agreement
 from archdsl.export.deploy import Form, check, deployed
-from archdsl.export.target import check_target, replacing_several
+from archdsl.export.target import check_target, real, replacing_several
 from archdsl.extras import ONNX
 from archdsl.extras import require as require_packages
 
@@ -78,12 +78,15 @@ def export(
         _check_size(model, form)
     check(model)
     check_target(path)
+    if external:
+        _check_link(path)
+    if form.mc:
+        _check_masks(model)
     from archdsl.export.onnx import convert, gate  # they import onnx
 
     proto = convert.convert(deployed(model, form), form, opset, {**(metadata or {}), **form.about()})
     nodes = len(proto.graph.node)
-    with replacing_several(path) as room:
-        file = room / path.name
+    with replacing_several(path) as file:
         write(proto, file, external)
         del proto  # each copy of a large network's weights counts
         gate.check_file(file, form, opset, external)
@@ -93,7 +96,7 @@ def export(
 
             nodes, quantized = quantize(file, form, opset, int8)
             report = replace(report, nodes=nodes, quantized=quantized)
-        return replace(report, bytes=sum(part.stat().st_size for part in room.iterdir()))
+        return replace(report, bytes=sum(part.stat().st_size for part in file.parent.iterdir()))
 
 
 def write(proto: onnx.ModelProto, file: Path, external: bool = False) -> None:
@@ -106,6 +109,26 @@ def write(proto: onnx.ModelProto, file: Path, external: bool = False) -> None:
     weights = file.with_name(f"{file.name}.data")
     onnx.save_model(proto, file, save_as_external_data=True, location=weights.name, size_threshold=1024)
     weights.chmod(file.stat().st_mode)  # onnx makes it for the owner alone
+
+
+def _check_masks(model: nn.Module) -> None:
+    """torch's exporter writes plain recurrent layers step by step, and leaves the dropout between them out."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.RNN) and module.num_layers > 1 and module.dropout:
+            raise ArchError(
+                f"the dropout between the layers of `{name}` would not be active in an ONNX file: torch's exporter leaves it out",
+                help="export a program of torch.export: model.pt2; or evaluate with `archdsl eval --mc`",
+            )
+
+
+def _check_link(path: Path) -> None:
+    """Whoever opens a link looks for the second file beside the link, and it is beside the file."""
+    place = real(path)
+    if place.parent.resolve() != path.parent.resolve():
+        raise ArchError(
+            f"{path} is a link into another folder, and the weights that --external-data writes would not be found from it",
+            help=f"name the file itself: {place}",
+        )
 
 
 def require() -> None:

@@ -41,6 +41,8 @@ def check_file(path: Path, form: Form, opset: int, external: bool = False) -> No
         raise refusal(f"{len(outside)} tensors are in another file, {outside[0]} among them")
     if not {p.key for p in proto.metadata_props} >= form.about().keys():
         raise refusal("its metadata is missing")
+    if form.mc and any(n.op_type == "Dropout" for part in (proto.graph, *proto.functions) for n in part.node):
+        raise refusal("it has a Dropout node, whose first number hardly differs from call to call")
     _check_ends(proto.graph, form)
 
 

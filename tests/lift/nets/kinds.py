@@ -1,5 +1,6 @@
 """Small networks in the ways in which people write them. They are files that `archdsl import` runs."""
 
+import os
 import sys
 
 import torch
@@ -225,8 +226,10 @@ class Broken(nn.Module):
 
 
 def noisy():
-    """A function, and one that prints."""
+    """A function, and one that prints, not only text."""
     sys.stdout.write("loading\n")
+    for stream in (1, 2):
+        os.write(stream, b"\xff\n")
     return Mean()
 
 

@@ -1,0 +1,36 @@
+"""The files that a command is going to write: what is there is said, and a run is not damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archdsl.cli.output import say
+from archdsl.errors import ArchError
+from archdsl.export.target import real
+from archdsl.runs.correct import CORRECT
+from archdsl.runs.run import EVENTS, OUTCOME, RESULT, SPEC, VERSIONS, WEIGHTS
+from archdsl.runs.store.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OWN = frozenset((SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME, CORRECT))  # what a run writes
+
+
+def announce(*files: Path) -> None:
+    """Say which of these files are there and will be replaced.
+
+    Raises:
+        ArchError: one is what a run in that folder has written.
+        EnvError: one is a folder or a device.
+    """
+    for file in files:
+        place = real(file)
+        if place.name in OWN and all((place.parent / name).is_file() for name in (SPEC, SETTINGS)):
+            raise ArchError(
+                f"{file} is a file of the run {place.parent} itself, and to replace it would damage the run",
+                help="give another name, or name another folder",
+            )
+    for file in files:
+        if file.is_file():
+            say(f"note: {file} exists and will be replaced")
