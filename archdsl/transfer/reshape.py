@@ -17,6 +17,7 @@ from archdsl.transfer.units import Size, Unit
 from archdsl.transfer.wiring import Laid, Where
 
 OTHER = "another kind of table"
+HEADS = "queries, keys and values of another width"
 
 
 def refusal(new: Unit, old: Unit, where: Where, before: Where | None = None) -> str:
@@ -26,14 +27,14 @@ def refusal(new: Unit, old: Unit, where: Where, before: Where | None = None) -> 
         before: of the old layer, None where the old network is known by its tensors alone.
     """
     if new.kind == "attention":
-        return "queries, keys and values of another width"
+        return HEADS
     if not where.rule:
         return f"no rule reshapes the weights of `{where.word}`" if where.word else OTHER
     if before is not None and (before.rule, before.turned) != (where.rule, where.turned):
         return "another kind of layer"
     a, b = new.main, old.main
     if where.rule == "table":
-        return "other ids" if a[0] != b[0] else "its vectors are those of the output layer, too" if where.tied else ""
+        return _of_table(a, b, where)
     if where.rule == "channels":
         return _of_channels(a, b, where, before)
     if where.rule == "positions":
@@ -49,9 +50,17 @@ def _mixed(where: Where, before: Where | None) -> str:
     return where.mixed or (before.mixed if before is not None else "")
 
 
+def _of_table(a: Size, b: Size, where: Where) -> str:
+    if a[0] != b[0]:
+        return "other ids"
+    return "its vectors are those of the output layer, too" if where.tied else HEADS if where.heads else ""
+
+
 def _of_matrix(a: Size, b: Size, where: Where, before: Where | None) -> str:
     if where.last and a[0] != b[0]:
         return "other classes"
+    if where.heads and a[0] != b[0]:
+        return HEADS
     if any((p - q) % 2 for p, q in zip(a[2:], b[2:], strict=True)):
         return "windows without a common middle"
     if _recoloured(a, b, where):
@@ -75,7 +84,7 @@ def _of_channels(a: Size, b: Size, where: Where, before: Where | None) -> str:
     wider = [n for n, (p, q) in enumerate(zip(a, b, strict=True)) if p != q]
     if len(wider) != 1 or prod(b) != max(b) or a[wider[0]] != max(a):
         return OTHER
-    return "other classes" if where.last else _mixed(where, before)
+    return "other classes" if where.last else HEADS if where.heads else _mixed(where, before)
 
 
 def _of_places(a: Size, b: Size, where: Where, was: Laid | None) -> str:

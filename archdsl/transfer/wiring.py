@@ -35,6 +35,7 @@ class Where:
         number for each of the ``channels``, learnt ``positions``; "" for what no rule reshapes.
     first: its inputs are the channels of what the network is given.
     last: its outputs are those of the network.
+    heads: its outputs are split into heads of attention.
     groups: in how many groups it works.
     turned: the inputs come first in its weight, as in a transposed convolution.
     tied: the output layer has the weights of this table.
@@ -46,6 +47,7 @@ class Where:
     rule: Rule = ""
     first: bool = False
     last: bool = False
+    heads: bool = False
     groups: int = 1
     turned: bool = False
     tied: bool = False
@@ -112,7 +114,9 @@ class Wiring:
         self.keys = {
             f"{path}.{n}": s for path, s in self.paths.items() for n in (*s.row.layer.weights, *s.row.layer.buffers)
         }
-        self.ends = self._ends(Spot(trace, trace.output))
+        self.ends = self._makers([Spot(trace, trace.output)])
+        joins = [s for s in self.paths.values() if {"attention", "mixes"} <= s.traits]
+        self.heads = self._makers([value for join in joins for value in join.inputs()])
 
     def where(self, unit: Unit) -> Where:
         """What is to be known of the layer whose weights these are."""
@@ -126,6 +130,7 @@ class Wiring:
             rule=_rule(unit, spot),
             first=all(first for first, _ in ways),
             last=spot.row.path in self.ends,
+            heads=spot.row.path in self.heads,
             groups=self._groups(spot),
             turned=self._turned(spot),
             tied=any(not isinstance(use.arriving, Ids) for use in uses if "table" in use.traits),
@@ -188,9 +193,9 @@ class Wiring:
                 todo += at.inputs()
         return given and not made, ""
 
-    def _ends(self, output: Spot) -> frozenset[str]:
-        """The layers whose outputs are those of the network: no other layer makes other channels of them."""
-        found, seen, todo = set[str](), set[tuple[int, int]](), [output]
+    def _makers(self, todo: list[Spot]) -> frozenset[str]:
+        """The layers whose outputs are the channels of these values: no other layer makes others of them."""
+        found, seen = set[str](), set[tuple[int, int]]()
         while todo:
             at = todo.pop()
             if at.key in seen:

@@ -170,6 +170,23 @@ def test_a_depthwise_window_is_none_of_all_channels(known: bool) -> None:
     anew(found, "conv2.weight", "other groups")
 
 
+HEADS = "queries, keys and values of another width"
+
+
+def test_what_is_split_into_heads_is_not_sliced() -> None:
+    """Of a join of queries, keys and values, too: another width moves the borders of its heads."""
+    net = "patch(4, 8) tokens attend(linear({}) | linear({}) | id, 2) linear(8) gap linear(10)"
+    _, _, found = carried(net.replace("{}", "16"), net.replace("{}", "8"))
+    anew(found, "attend.linear", HEADS)
+    assert {line.status for line in lines(found, "patch")} == {"exact"}
+    net = "patch(4, {}) ln tokens attend(linear(8) | linear(8) | id, 2) linear(8) gap linear(10)"
+    _, _, found = carried(net.replace("{}", "16"), net.replace("{}", "8"))
+    anew(found, "patch.", HEADS)
+    anew(found, "ln.", HEADS)
+    assert {line.status for line in lines(found, "attend.linear.weight")} == {"reshaped"}
+    anew(found, "linear.", "come through `attend`")
+
+
 def test_every_head_of_other_classes_begins_anew() -> None:
     net = "conv(8) relu gap heads(kind: linear({}) | price: linear(1) | colour: (linear(8) relu linear({})))"
     _, _, found = carried(net.replace("{}", "7"), net.replace("{}", "5"))
