@@ -24,7 +24,7 @@ def matched(new: Sequence[Unit], old: Sequence[Unit], labels: frozenset[str]) ->
     """The pairs of two nets. ``labels`` are those of the new net: what is under one of them in both nets is matched
     within it, wherever it moved.
     """
-    if len(new) == len(old) and all(a.same(b) for a, b in zip(new, old, strict=True)):
+    if len(new) == len(old) and all(a.same(b) and _agree(a, b, labels) for a, b in zip(new, old, strict=True)):
         return {n: (n, "name" if a.path == old[n].path else "order") for n, a in enumerate(new)}
     pairs: Pairs = {}
     mine, theirs = _under(new, labels), _under(old, labels)
@@ -39,8 +39,17 @@ def matched(new: Sequence[Unit], old: Sequence[Unit], labels: frozenset[str]) ->
 def _under(units: Sequence[Unit], labels: frozenset[str]) -> dict[tuple[str, ...], list[int]]:
     found: dict[tuple[str, ...], list[int]] = {}
     for number, unit in enumerate(units):
-        found.setdefault(tuple(p for p in unit.path.split(".") if p in labels), []).append(number)
+        found.setdefault(_labels(unit, labels), []).append(number)
     return found
+
+
+def _labels(unit: Unit, labels: frozenset[str]) -> tuple[str, ...]:
+    return tuple(p for p in unit.path.split(".") if p in labels)
+
+
+def _agree(new: Unit, old: Unit, labels: frozenset[str]) -> bool:
+    """Whether no label says that the old unit belongs elsewhere."""
+    return _labels(old, labels) in ((), _labels(new, labels))
 
 
 def _rest(length: int, taken: object) -> list[int]:

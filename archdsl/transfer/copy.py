@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,10 +11,11 @@ from torch import Tensor
 
 from archdsl.errors import EnvError
 from archdsl.ir.nodes import Again, Mark, Node, Ref, children
-from archdsl.transfer.align import matched
+from archdsl.transfer.align import How, matched
 from archdsl.transfer.read import Weights
-from archdsl.transfer.reshape import Where, refusal, reshaped
+from archdsl.transfer.reshape import refusal, reshaped
 from archdsl.transfer.units import BUFFERS, Unit, units_of
+from archdsl.transfer.wiring import Where, Wiring
 
 if TYPE_CHECKING:
     from archdsl.ir.trace import Trace
@@ -78,14 +79,14 @@ def copy_weights(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, res
     """
     new, old = units_of(fresh), units_of(source.state)
     pairs = matched(new, old, labels(trace.graph))
-    places = _places(new, old, trace)
+    mine, theirs = Wiring(trace), Wiring(source.trace) if source.trace is not None else None
     state, lines, used = dict(fresh), [], set()
     for number, unit in enumerate(new):
         partner = old[pairs[number][0]] if number in pairs else None
-        how = pairs[number][1] if number in pairs else ""
-        why = ""
+        why, rule = "", None
         if partner is not None and not unit.same(partner):
-            why = refusal(unit, partner, places[number])
+            rule = mine.where(unit), theirs.where(partner) if theirs is not None else None
+            why = refusal(unit, partner, *rule)
             if not why and not reshape:
                 why = "another shape"
         if partner is None or why:
@@ -93,7 +94,7 @@ def copy_weights(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, res
             lines += [Line(k, "", "new", _params(n, fresh[k]), "", gone) for n, k in unit.keys.items()]
             continue
         for name, key in unit.keys.items():
-            line, value = _tensor(name, key, unit, partner, fresh, source.state, places[number], how, reshape)
+            line, value = _tensor(name, key, partner, fresh, source.state, pairs[number][1], rule)
             lines.append(line)
             if value is not None:
                 state[key] = value
@@ -114,14 +115,14 @@ def _rounded(fresh: Mapping[str, Tensor], source: Weights, lines: Iterable[Line]
 def _tensor(
     name: str,
     key: str,
-    unit: Unit,
     partner: Unit,
     fresh: Mapping[str, Tensor],
     old: Mapping[str, Tensor],
-    where: Where,
-    how: str,
-    reshape: bool,
+    how: How,
+    rule: tuple[Where, Where | None] | None,
 ) -> tuple[Line, Tensor | None]:
+    """What becomes of one tensor of a matched layer. ``rule`` is what a rule for another shape must know, None for a layer
+    that is taken as it is."""
     mine, params = fresh[key], _params(name, fresh[key])
     source = partner.keys.get(name)
     if source is None:
@@ -129,12 +130,10 @@ def _tensor(
     theirs = _sound(old[source], source, mine, key)
     if mine.shape == theirs.shape:
         return Line(key, source, "exact", params, how), theirs.clone()
-    if not reshape:
+    if rule is None:
         return Line(key, "", "new", params, "", "another shape"), None
-    value = reshaped(name, unit, mine, theirs, where)
-    taken = min(params, theirs.numel()) if unit.kind != "tensor" else params
-    if unit.kind in ("conv", "linear") and name == "weight" and not where.first:
-        taken = _product(min(p, q) for p, q in zip(mine.shape, theirs.shape, strict=True))
+    value, taken = reshaped(name, mine, theirs, *rule)
+    taken = min(params, taken)
     return Line(key, source, "reshaped", taken, how, "", params - taken), value
 
 
@@ -159,13 +158,6 @@ def _kind(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
-def _product(sizes: Iterable[int]) -> int:
-    total = 1
-    for n in sizes:
-        total *= n
-    return total
-
-
 def labels(graph: Node) -> frozenset[str]:
     """The labels that the author of a network gave."""
     found: set[str] = set()
@@ -176,45 +168,6 @@ def labels(graph: Node) -> frozenset[str]:
             found.add(node.label)
             stack += children(node)
     return frozenset(found - {""})
-
-
-def _places(new: Sequence[Unit], old: Sequence[Unit], trace: Trace) -> list[Where]:
-    matrices = [n for n, u in enumerate(new) if u.kind in ("conv", "linear")]
-    first = next((u.main for u in old if u.kind in ("conv", "linear")), ())
-    rows = {r.path: n for n, r in enumerate(trace.rows)}
-    found = []
-    for number, unit in enumerate(new):
-        is_first = bool(matrices) and number == matrices[0] and bool(first)
-        row = rows.get(unit.path)
-        groups = _groups(trace, row) if row is not None else 1
-        mixed = _mixed(trace, row) if row is not None and unit.kind in ("conv", "linear") else ""
-        found.append(Where(is_first, bool(matrices) and number == matrices[-1], groups, mixed))
-    return found
-
-
-def _groups(trace: Trace, row: int) -> int:
-    """In how many groups a convolution works: what arrives, over what one filter sees."""
-    weight = trace.rows[row].layer.weights.get("weight", ())
-    arriving = trace.shape(trace.rows[row].inputs[0])
-    return arriving[0] // weight[1] if len(weight) == 4 and len(arriving) == 3 else 1
-
-
-def _mixed(trace: Trace, row: int) -> str:
-    """Why the inputs of a layer cannot be distinguished by number: their numbers move with the width of another layer."""
-    seen, todo = set[int](), list(trace.rows[row].inputs)
-    while todo:
-        index = todo.pop()
-        if index < 0 or index in seen:
-            continue
-        seen.add(index)
-        found = trace.rows[index]
-        if found.op.name == "flatten" and trace.shape(found.inputs[0])[1:] not in ((1, 1), ()):
-            return "its inputs are the pixels of an image"
-        if "mixes" in found.op.entry.traits:
-            return f"its inputs come through `{found.op.name}`, so their numbers moved"
-        if not {"conv", "linear"} & found.op.entry.traits:
-            todo += found.inputs
-    return ""
 
 
 def _size(unit: Unit) -> str:

@@ -33,7 +33,8 @@ _ROUTES = "a run folder, a .safetensors or .pth file, torchvision:NAME or timm:N
 class Place:
     """A file of weights. ``kind`` is how it is read, ``spec`` the text of the net where it is known, ``peer`` the
     library and the name of a published net, ``sha`` the hash that a run's record promises of the file, ``identity`` the
-    beginning of a finished run's own hash, which names its weights as well as their hash does.
+    beginning of a finished run's own hash, which names its weights as well as their hash does, ``notes`` what is to be said of
+    the choice of the file.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Place:
     peer: tuple[str, str] | None = None
     sha: str = ""
     identity: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def place_of(source: str) -> Place:
@@ -61,8 +63,8 @@ def place_of(source: str) -> Place:
     if colon and zoo in ZOOS:
         from archdsl.transfer import zoo as zoos
 
-        peer, file = zoos.located(zoo, name)
-        return Place(source, file, ENDINGS[file.suffix], peer=(zoo, peer))
+        peer, file, notes = zoos.located(zoo, name)
+        return Place(source, file, ENDINGS[file.suffix], peer=(zoo, peer), notes=notes)
     path = own_path(source)
     if os.path.isdir(path):
         if not (path / SPEC).is_file():

@@ -22,13 +22,8 @@ from archdsl.syntax.parse import parse
 from archdsl.transfer.peers import REMARKS, arranged, registered
 from archdsl.transfer.place import Place, check_promise, verified
 
-WRAPPERS = (
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "model_ema",
-    "net",
-)  # keys under which programs keep a state dict
+# Keys under which programs keep a state dict, in the order in which they are looked for.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "model_ema", "state_dict_ema", "net")
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
 SPEC_KEY = "archdsl.spec"  # of a safetensors header
 
@@ -36,13 +31,14 @@ SPEC_KEY = "archdsl.spec"  # of a safetensors header
 @dataclass(frozen=True, eq=False)
 class Weights:
     """The tensors of a source by name, in the order in which they act as far as it is known, on the CPU. ``sha`` is the
-    hash of the files.
+    hash of the files, ``trace`` that of the network where it is known.
     """
 
     source: str
     state: Mapping[str, Tensor]
     sha: str
     notes: tuple[str, ...] = ()
+    trace: Trace | None = None
 
 
 def read_weights(source: str, sha: str = "") -> Weights:
@@ -59,9 +55,10 @@ def read_weights(source: str, sha: str = "") -> Weights:
     place, found = verified(source, sha)
     check_promise(place)
     state, text = _read(place)
-    state = _plain(state, place)
-    names, notes = _order(place, state, text)
-    return Weights(source, {n: state[n] for n in names}, found, notes)
+    state, others = _plain(state, place)
+    trace, doubts = _trace(place, text)
+    names, notes = _order(place, state, trace)
+    return Weights(source, {n: state[n] for n in names}, found, (*place.notes, *others, *notes, *doubts), trace)
 
 
 def trace_of(text: str, name: str = "<spec>", declared: Declared | None = None) -> Trace:
@@ -111,12 +108,15 @@ def _unpickled(path: Path) -> Any:
         ) from error
 
 
-def _plain(found: Any, place: Place) -> dict[str, Tensor]:
-    """The state dict in what a file holds."""
-    for name in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
-            found = found[name]
-            break
+def _plain(found: Any, place: Place) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The state dict in what a file holds, and that there are others, if there are."""
+    notes: tuple[str, ...] = ()
+    held = [n for n in WRAPPERS if isinstance(found, Mapping) and isinstance(found.get(n), Mapping)]
+    if held:
+        others = [f"`{n}`" for n in held[1:] if any(isinstance(v, Tensor) for v in found[n].values())]
+        if others:
+            notes = (f"{place.source} holds {', '.join(others)}, too: the weights are those of `{held[0]}`",)
+        found = found[held[0]]
     if not isinstance(found, Mapping):
         raise EnvError(f"{place.file} holds no state dict", help="save `model.state_dict()`")
     state = {str(k): v for k, v in found.items() if isinstance(v, Tensor) and not v.is_sparse and not v.is_quantized}
@@ -124,21 +124,27 @@ def _plain(found: Any, place: Place) -> dict[str, Tensor]:
         raise EnvError(f"{place.file} holds no weights", help="a state dict has a tensor for each weight")
     while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in state)), ""):
         state = {k.removeprefix(prefix): v for k, v in state.items()}
-    return state
+    return state, notes
 
 
-def _order(place: Place, state: Mapping[str, Tensor], text: str) -> tuple[list[str], tuple[str, ...]]:
+def _trace(place: Place, text: str) -> tuple[Trace | None, tuple[str, ...]]:
+    """The traced network of the spec, None where there is none, and what is to be said of it."""
+    if not text or place.peer is not None:
+        return None, ()
+    try:
+        return trace_of(text, place.source, _declared(place)), ()
+    except ArchError:
+        return None, (f"the spec of {place.source} cannot be read: its weights are taken in the order of their names",)
+
+
+def _order(place: Place, state: Mapping[str, Tensor], trace: Trace | None) -> tuple[list[str], tuple[str, ...]]:
     """The names in the order in which the weights act, and what is to be said of them."""
     if place.peer is not None:
         library, net = place.peer
         known = list(state) if place.kind == "torch" else _known(registered(library, net), state)
         return arranged(net, known), (REMARKS[net],) if net in REMARKS else ()
-    if text:
-        try:
-            return _known(keys(trace_of(text, place.source, _declared(place))), state), ()
-        except ArchError:
-            why = f"the spec of {place.source} cannot be read: its weights are taken in the order of their names"
-            return _counted(state), (why,)
+    if trace is not None:
+        return _known(keys(trace), state), ()
     return (list(state) if place.kind == "torch" else _counted(state)), ()
 
 

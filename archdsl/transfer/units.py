@@ -59,10 +59,12 @@ def _kind(parts: Mapping[str, Tensor], name: str) -> str:
         return "bn"
     if "in_proj_" in name or "qkv." in name:  # one matrix for queries, keys and values, as torch and as timm name it
         return "attention"
-    weight = parts.get("weight")
-    if weight is None or weight.ndim not in (1, 2, 4) or (weight.ndim == 1 and "bias" not in parts):
+    weight, bias = parts.get("weight"), parts.get("bias")
+    if weight is None or weight.ndim not in (1, 2, 3, 4) or (weight.ndim == 1 and bias is None):
         return "tensor"
-    return {1: "norm", 2: "linear", 4: "conv"}[weight.ndim]
+    if weight.ndim == 3 and (bias.ndim == 3 if bias is not None else weight.shape[1:] == (1, 1)):
+        return "tensor"  # a number for each channel
+    return {1: "norm", 2: "linear", 3: "conv", 4: "conv"}[weight.ndim]
 
 
 def count(sizes: Iterable[tuple[str, Size]]) -> int:

@@ -18,14 +18,14 @@ SILENCE = 20.0  # seconds without a byte after which a download is given up
 FOLDERS = "ARCHDSL_WEIGHTS"
 
 
-def located(zoo: str, name: str) -> tuple[str, Path]:
-    """The net's name and the file of ``NAME[:WEIGHTS]`` (torchvision) or ``NAME[.TAG]`` (timm).
+def located(zoo: str, name: str) -> tuple[str, Path, tuple[str, ...]]:
+    """The net's name and the file of ``NAME[:WEIGHTS]`` (torchvision) or ``NAME[.TAG]`` (timm), and what is to be said of it.
 
     Raises:
         ArchError: there is no net, or no weights, of this name.
         EnvError: the file is not here and cannot be fetched; it says which file belongs where.
     """
-    return _torchvision(name) if zoo == "torchvision" else _timm(name)
+    return (*_torchvision(name), ()) if zoo == "torchvision" else _timm(name)
 
 
 def folders() -> tuple[Path, ...]:
@@ -100,11 +100,11 @@ def _fetched(name: str, url: str, places: list[Path]) -> Path:
     )
 
 
-def _timm(name: str) -> tuple[str, Path]:
+def _timm(name: str) -> tuple[str, Path, tuple[str, ...]]:
     from archdsl.emit.vision import import_timm
 
     timm = import_timm()
-    net = name.partition(".")[0]
+    net, _, asked = name.partition(".")
     if not timm.is_model(net):
         raise ArchError(f"timm has no net `{net}`", help=suggest(net, timm.list_models()) or "names are those of timm")
     try:
@@ -117,12 +117,18 @@ def _timm(name: str) -> tuple[str, Path]:
             f"timm has no weights `{name}`", help=f"it has {', '.join(tags)}" if tags else "take another net"
         )
     full = f"{net}.{about.tag}" if about.tag else net
-    for folder in folders():
-        for stem in (full, net):
-            for ending in ENDINGS:
-                if (folder / f"{stem}{ending}").is_file():
-                    return net, folder / f"{stem}{ending}"
-    return net, _from_hub(full, str(about.hf_hub_id))
+    if (found := _in_folders(full)) is not None:
+        return net, found, ()
+    if not asked and (found := _in_folders(net)) is not None:
+        doubt = f"the name of {found} has no tag: whether its weights are those of timm:{full} is not known"
+        return net, found, (doubt,) if about.tag else ()
+    return net, _from_hub(full, str(about.hf_hub_id)), ()
+
+
+def _in_folders(stem: str) -> Path | None:
+    """The first file of this name in the folders that ``ARCHDSL_WEIGHTS`` names."""
+    files = (folder / f"{stem}{ending}" for folder in folders() for ending in ENDINGS)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _from_hub(full: str, repository: str) -> Path:

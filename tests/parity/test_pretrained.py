@@ -65,9 +65,11 @@ def published(library: str, name: str) -> nn.Module:
 def write(model: nn.Module, library: str, name: str, folder: Path) -> str:
     """The model's weights under the published name; the source as a user writes it."""
     if library == "timm":
+        import timm
         from safetensors.torch import save_file
 
-        save_file(model.state_dict(), folder / f"{name}.safetensors")
+        tag = timm.get_pretrained_cfg(name).tag
+        save_file(model.state_dict(), folder / f"{name}{tag and '.' + tag}.safetensors")
     else:
         from torchvision import models
 

@@ -39,11 +39,11 @@ def made(net: str, seed: int = 0, input: str = "3x16x16", classes: int = 10) -> 
     return model.eval(), trace
 
 
-def weights(made: Made, source: str = "old") -> Weights:
-    """What a source of this net would hold."""
+def weights(made: Made, source: str = "old", known: bool = True) -> Weights:
+    """What a source of this net would hold; `known` where it says how the net is wired."""
     model, trace = made
     state = model.state_dict()
-    return Weights(source, {n: state[n] for n in keys(trace)}, "0" * 16)
+    return Weights(source, {n: state[n] for n in keys(trace)}, "0" * 16, (), trace if known else None)
 
 
 def logits(model: nn.Module, input: tuple[int, ...] = (3, 16, 16)) -> Tensor:

@@ -62,6 +62,34 @@ def test_a_label_is_found_wherever_it_moved() -> None:
     assert len(found) == 5
 
 
+SWAPPED = (
+    ("conv(16) relu gap heads({a}: linear(5) | {b}: linear(5))", ("heads.kind", "heads.colour")),
+    ("{a}: conv(3, 1) relu {b}: conv(3, 1) relu gap linear(10)", ("kind", "colour")),
+    (
+        "{a}: (conv(3) bn) relu {b}: (conv(3) bn) relu gap linear(10)",
+        ("kind.conv", "kind.bn", "colour.conv", "colour.bn"),
+    ),
+)
+
+
+@pytest.mark.parametrize(("net", "parts"), SWAPPED)
+def test_exchanged_labels_are_followed_where_the_shapes_are_equal(net: str, parts: tuple[str, ...]) -> None:
+    new, old = net.format(a="colour", b="kind"), net.format(a="kind", b="colour")
+    found = pairs(new, old)
+    assert all(found[part] == (part, "label") for part in parts)
+    assert len(found) == len(pairs(old, old))
+    same = pairs(new, new)
+    assert all(found == (path, "name") for path, found in same.items())
+
+
+def test_a_label_that_only_one_has_changes_nothing() -> None:
+    labelled = "stem: conv(3) relu body: (conv(3) relu conv(3) relu) gap linear(10)"
+    plain = "conv(3) relu conv(3) relu conv(3) relu gap linear(10)"
+    for new, old in ((labelled, plain), (plain, labelled)):
+        assert {how for _, how in pairs(new, old).values()} <= {"order", "name"}
+        assert len(pairs(new, old)) == 4
+
+
 def test_what_only_its_size_tells_comes_last() -> None:
     found = pairs("conv(3, 5) conv(3, 1) conv(3, 7) gap linear(10)", "conv(3, 7) conv(3, 5) conv(3, 1) gap linear(10)")
     assert found == {

@@ -78,6 +78,23 @@ def test_what_programs_wrap_round_a_state_dict(wrapper: str, prefix: str, saved:
     assert all(torch.equal(v, held[k]) for k, v in found.items())
 
 
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (("model", "model_ema"), "holds `model_ema`, too: the weights are those of `model`"),
+        (("state_dict_ema", "state_dict"), "holds `state_dict_ema`, too: the weights are those of `state_dict`"),
+        (("model_ema",), ""),
+        (("state_dict_ema",), ""),
+    ],
+)
+def test_a_file_of_several_networks_says_which_one_is_taken(held: tuple[str, ...], said: str, saved: Save) -> None:
+    nets = {name: made(NET, seed)[0].state_dict() for seed, name in enumerate(held)}
+    found = read_weights(str(saved({**nets, "optimizer": {"state": {}}, "epoch": 3})))
+    assert [n.endswith(said) for n in found.notes] == ([True] if said else [])
+    wanted = nets["state_dict" if "state_dict" in held else held[0]]
+    assert all(torch.equal(v, wanted[k]) for k, v in found.state.items())
+
+
 def test_a_torch_file_keeps_its_order_and_safetensors_that_of_its_spec(tmp_path: Path) -> None:
     model, trace = made(NET)
     held = model.state_dict()
@@ -161,6 +178,25 @@ def test_offline_it_says_which_file_belongs_where(tmp_path: Path, monkeypatch: p
     with pytest.raises(EnvError, match="downloads are off") as caught:
         read_weights("timm:mobilenetv1_100")
     assert "mobilenetv1_100.ra4_e3600_r224_in1k.safetensors" in caught.value.help
+
+
+def test_a_tag_of_timm_takes_no_file_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_timm()
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setenv("ARCHDSL_WEIGHTS", os.pathsep.join(map(str, folders)))
+    bare, full = folders[0] / "mobilenetv1_100.pth", folders[1] / "mobilenetv1_100.ra4_e3600_r224_in1k.safetensors"
+    bare.touch()
+    with pytest.raises(EnvError, match="downloads are off"):
+        place_of("timm:mobilenetv1_100.ra4_e3600_r224_in1k")
+    untagged = place_of("timm:mobilenetv1_100")
+    assert untagged.file == bare
+    assert "has no tag" in untagged.notes[0]
+    full.touch()
+    for source in ("timm:mobilenetv1_100", "timm:mobilenetv1_100.ra4_e3600_r224_in1k"):
+        found = place_of(source)
+        assert (found.file, found.notes) == (full, ()), "the name that says which weights they are comes first"
 
 
 def test_a_download_goes_where_torch_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
