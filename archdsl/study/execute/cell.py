@@ -205,12 +205,18 @@ def _together(
 
 
 def _note(request: RunRequest, options: RunOptions, message: str) -> None:
-    """Leave in the store that the run failed, and why."""
+    """Leave in the store that the run failed, and why. What is there of it says under which conditions it was begun; a result
+    that was to be replaced stays.
+    """
     device, plan = plan_of(options)
     experiment = experiment_for(request, spec_of(request), checked=False)
     folder = RunFolder.open(Path(options.out), experiment)
     try:
-        folder.describe(str(device), plan.record(), {})
+        if (folder.path / RESULT).exists():
+            return
+        if not (folder.path / SPEC).is_file():
+            about = {"processor": processor(device), "kernels": kernels(plan, device)}
+            folder.describe(str(device), plan.record(), {}, {**about, "deterministic": device.type == "cpu"})
         folder.note({"status": "failed", "message": message})
     finally:
         folder.close()
