@@ -186,7 +186,9 @@ class StudyRunner:
         and has no result in the store, has failed.
         """
         stored = look(self.runs, cell)
-        ended = result.status in ENDED and stored.status in ENDED
+        ended = result.status in ENDED and (
+            stored.status in ENDED or (stored.status == "foreign" and bool(result.figures.get("data_changed")))
+        )
         if ended or stored.status in (result.status, DAMAGED):
             return stored
         status, message = result.status, result.message

@@ -204,7 +204,8 @@ def found_of(run: Run) -> Found:
         return Found("running" if held(run.folder) else "interrupted", {}, conditions, run.folder)
     status: Status = result.get("status", "failed")
     if result.get("data_changed"):
-        return Found("foreign", {}, conditions, run.folder, str(result["data_changed"]))
+        changed = f"{result['data_changed']}; --again trains it again"
+        return Found("foreign", {}, conditions, run.folder, changed)
     own = status in ("diverged", "failed")
     return Found(status, result, conditions, run.folder, str(result.get("message", "")), own)
 
