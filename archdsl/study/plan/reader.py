@@ -141,7 +141,7 @@ class Reader:
         fields = {key: value for key, value in fields.items() if key != "metrics"}
         until, most = fields.pop("until", None), fields.pop("max_seeds", None)
         seeds = fields.pop("seeds", None)
-        fields["sequential"] = seeds is None or until is not None
+        fields["sequential"], fields["seeds_stated"] = seeds is None or until is not None, seeds is not None
         for key in ("max_seeds", "budget"):
             if key in pairs and not fields["sequential"]:
                 self.fail(
