@@ -89,8 +89,13 @@ def command(
     yield_cores()  # before torch is imported
     from archdsl.api import experiment_of
     from archdsl.cli.output import put, put_json, say, talk
+    from archdsl.errors import ArchError
     from archdsl.runs.events import WARNING, warnings_in
 
+    if resume and again:
+        raise ArchError(
+            "--resume and --again contradict each other", help="--again alone begins the run again, at its first step"
+        )
     out = out if out is not None else _beside(spec)
     chosen = _loaded(spec, out, data, set or ())
     experiment = experiment_of(chosen)
