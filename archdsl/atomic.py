@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -53,13 +54,13 @@ def write_together(files: Sequence[tuple[Path, bytes]], guard: Callable[[], obje
         EnvError: one cannot be written; the names that are in place by then are whole.
     """
     folder = files[0][0].parent
-    parts = [(target.with_name(f"{TEMPORARY}{os.getpid()}-{target.name}"), target, data) for target, data in files]
+    # Two containers may write one file from processes of one number, and a process from two threads.
+    own = f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
+    parts = [(target.with_name(f"{own}-{target.name}"), target, data) for target, data in files]
     with writing(files[0][0]):
         handles: list[int] = []
         try:
             for temporary, _, data in parts:
-                with suppress(FileNotFoundError):  # of a process of this number that was killed
-                    temporary.unlink()
                 handles.append(_opened(temporary, os.O_CREAT | os.O_EXCL))
                 write_all(handles[-1], data)
             for handle in handles:

@@ -1,9 +1,12 @@
-"""What a process has started, and the end of it. Linux lists processes in /proc; elsewhere only groups can be ended."""
+"""How a process starts others, what they start, and their end. Linux lists processes in /proc; elsewhere only groups can be
+ended.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +14,22 @@ from pathlib import Path
 
 ADOPTS = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 PATIENCE = 5.0  # seconds in which processes that were killed have to be gone
+INSTALLED = ("site-packages", "dist-packages")  # folders in which Python itself looks
+
+
+def python(*arguments: str) -> list[str]:
+    """The command of another Python that, as this one's console script, does not import from the working directory: a file there
+    may have the name of any module.
+    """
+    return [sys.executable, "-P", *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables of another Python, with which it finds this very package, also where that is not installed."""
+    found, own = {**os.environ, **more}, Path(__file__).resolve().parents[1]
+    if own.name not in INSTALLED:
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(own), found.get("PYTHONPATH")]))
+    return found
 
 
 def parents() -> dict[int, int]:
@@ -85,7 +104,6 @@ def _end_strays(before: set[int]) -> None:
 def _adopt(on: bool) -> bool:
     """Become the parent of orphans among the descendants, or stop being it; whether the system has that."""
     import ctypes
-    import sys
 
     if not sys.platform.startswith("linux"):
         return False

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from archdsl.atomic import read_object, read_stored, writing
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.expand.graph import Declared
 from archdsl.runs.facts import Facts, facts_of
+from archdsl.runs.numbered import numbered, unused
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.log import read_events
 from archdsl.runs.store.remedy import remedy
@@ -172,7 +173,7 @@ def on_other_data(out: Path, experiment: Experiment) -> list[Run]:
     """
     found: list[Run] = []
     for stem, key in _stems(out, experiment):
-        for path in _numbered(stem):
+        for path in numbered(stem, (SETTINGS,)):
             with suppress(ArchError, OSError, ValueError):
                 settings = read_settings(path)
                 same = settings.get("experiment", settings.get("identity")) == key
@@ -193,15 +194,6 @@ def same_text(out: Path, experiment: Experiment) -> list[Run]:
                 if run.fingerprint != experiment.data.fingerprint:
                     found.append(run)
     return found
-
-
-def _numbered(stem: Path) -> Iterator[Path]:
-    """The folders of runs that share a name, as long as they are there."""
-    path, number = stem, 1
-    while (path / SETTINGS).is_file():
-        yield path
-        number += 1
-        path = stem.with_name(f"{stem.name}-{number}")
 
 
 def _stems(out: Path, experiment: Experiment) -> list[tuple[Path, str]]:
@@ -237,12 +229,9 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
     Raises:
         StoreError: there is none but a folder whose settings are damaged, or a newer archdsl wrote them.
     """
-    stem, own = f"{_called(experiment)}-{experiment.digest}-s{experiment.train.seed}", identity(experiment)
-    number, damaged = 1, list[tuple[Path, StoreError]]()
-    while True:
-        path = out / (stem if number == 1 else f"{stem}-{number}")
-        if not any(os.path.lexists(path / name) for name in (SETTINGS, SPEC)):
-            break
+    own, damaged = identity(experiment), list[tuple[Path, StoreError]]()
+    stem = out / f"{_called(experiment)}-{experiment.digest}-s{experiment.train.seed}"
+    for path in numbered(stem, (SETTINGS, SPEC)):
         try:
             if read_settings(path).get("identity") == own:
                 return path
@@ -252,9 +241,8 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
             if isinstance(error, NewerRun):
                 raise
             damaged.append((path, error))
-        number += 1
     if not damaged:
-        return path
+        return unused(stem, (SETTINGS, SPEC))
     if not again:
         raise damaged[0][1]
     return damaged[0][0]

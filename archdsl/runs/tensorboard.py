@@ -31,7 +31,7 @@ ELSEWHERE = "free disk space, or name another folder with --tensorboard"
 
 class Board:
     """Listens to a run and writes its figures as scalars over steps, once an epoch. The files begin with the first value;
-    what a resumed run does again replaces what was written before.
+    what a run does again replaces what was written before: all of it, or where it is resumed what comes after.
 
     Raises:
         EnvError: tensorboard is not installed, or the folder cannot be written.
@@ -46,7 +46,7 @@ class Board:
             folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._kind = folder, SummaryWriter
         self._writer: Any = None
-        self._purge: int | None = None
+        self._purge = 0
 
     def __call__(self, event: Event) -> None:
         """Write what an event says."""

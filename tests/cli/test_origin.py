@@ -196,6 +196,13 @@ def test_the_folder_of_a_run_is_resumed_and_not_begun_again(run: Run) -> None:
     assert '"resumed"' in (folder / "events.jsonl").read_text()
 
 
+def test_a_run_is_not_resumed_and_begun_again_at_once(run: Run) -> None:
+    refused = run("train", TINY, "--resume", "--again")
+    assert refused.code == 2
+    assert "--resume and --again contradict each other" in refused.err
+    assert not Path("runs").exists()
+
+
 def test_the_remedy_of_an_export_is_one_that_it_takes(run: Run) -> None:
     pictures(Path("p"))
     folder = trained(run, OWN)

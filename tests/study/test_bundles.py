@@ -77,6 +77,7 @@ def test_a_gpu_has_as_many_workers_as_its_memory_holds(
 ) -> None:
     monkeypatch.setattr(budget_module, "gpus", lambda: 2)
     monkeypatch.setattr(budget_module, "cores", lambda: list(range(16)))
+    monkeypatch.setattr(budget_module, "share", lambda: None)
     monkeypatch.setattr(budget_module, "gpu_bytes", lambda: None if memory is None else memory * 2**30)
     study = study_of(STUDY.format(widths="16 | 64", train="sgd(0.1)"))
     arms = arms_of(study)

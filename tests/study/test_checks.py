@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from archdsl.cli.main import main
 from archdsl.errors import ArchError, SpecError
 from archdsl.expand.metrics import metric_of
+from archdsl.runs.writer import RunFolder
 from archdsl.study.execute.messages import RunResult
 from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.plan.arms import arms_of
@@ -21,6 +23,7 @@ from archdsl.study.report.tables import notes, table
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.results import Results, results
 from archdsl.study.stats import holm
+from tests.cli.folders import finished
 from tests.study.conftest import metrics_as_written
 
 BASE = """base: |
@@ -219,6 +222,25 @@ def test_an_outcome_that_could_not_be_stored_keeps_its_kind(status: str, becomes
     found = runner.found[every[0].key]
     assert found.status == becomes
     assert words in found.message
+
+
+def test_a_run_whose_data_changed_is_foreign_and_not_lost(place: Path) -> None:
+    arms = arms_of(study_of(BASE))
+    every = cells(arms, [0])
+    runner = StudyRunner(arms, every, place / "runs")
+    folder = RunFolder.open(place / "runs", every[0].experiment)
+    folder.describe("cpu", {}, {})
+    changed = {**finished(), "data_changed": "the data of x has changed"}
+    folder.finish({"w": torch.zeros(1)}, changed)
+    folder.close()
+
+    class Engine:
+        def run(self, requests: object) -> object:
+            yield RunResult(every[0].key, "finished", figures=changed)
+
+    runner.carry_out(Engine(), [every[0]])  # type: ignore[arg-type]
+    found = runner.found[every[0].key]
+    assert (found.status, found.message) == ("foreign", "the data of x has changed; --again trains it again")
 
 
 def test_old_names_of_metrics_are_read_with_a_note(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.study.amounts import Budget, amount, budget
-from archdsl.study.execute.select import SelectionOptions, select, standalone
+from archdsl.study.execute.select import STUDY, SelectionOptions, folder_of, question_changes, select, standalone
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import MOST_BYTES, read_study, study_of
@@ -151,6 +151,46 @@ def test_shipped_studies_stand_alone_as_they_do_with_their_base(path: Path, tmp_
     assert [a.name for a in first.arms] == [a.name for a in second.arms]
     assert [c.key for c in cells(first, (0, 1))] == [c.key for c in cells(second, (0, 1))]
     assert len({c.key for c in cells(first, (0, 1))}) == 2 * len(first.arms)
+
+
+def test_a_study_that_stands_alone_keeps_how_it_is_carried_out_and_shown(tmp_path: Path) -> None:
+    text = "base: lenet5\nfactors: {norm: [+bn, none]}\nseeds: 5\n"
+    more = "time_limit: 600\nengine: ray\nlabels: {norm: normalisation, norm=none: as it is}\n"
+    study, plain = study_of(text + more), study_of(text)
+    again = study_of(standalone(study))
+    assert (again.time_limit, again.engine, again.labels) == (600.0, "ray", study.labels)
+    assert study_of(standalone(plain)).labels == plain.labels
+    folder = folder_of(study, tmp_path)
+    assert folder == folder_of(plain, tmp_path)
+    folder.mkdir(parents=True)
+    (folder / STUDY).write_text(standalone(plain))
+    assert question_changes(folder, study) == []
+
+
+def test_many_seeds_are_written_as_their_number() -> None:
+    study = study_of("base: lenet5\nmax_seeds: 10000\n")
+    text = standalone(study)
+    assert len(text) < MOST_BYTES
+    assert (study_of(text).seeds, study_of(text).sequential) == (study.seeds, True)
+
+
+@pytest.mark.parametrize(
+    ("base", "message", "help"),
+    [
+        (
+            "[v1/net.arch, v2/net.arch]",
+            "<study>:1:21: two bases are called `net`",
+            "base: {first: v1/net.arch, second: v2/net.arch}",
+        ),
+        ("[lenet5, vgg, lenet5]", "<study>:1:21: two bases are the same", "leave one out"),
+    ],
+)
+def test_bases_that_cannot_be_told_apart_are_refused(base: str, message: str, help: str) -> None:
+    with pytest.raises(ArchError) as error:
+        study_of(f"base: {base}\nseeds: 5\n")
+    assert message in str(error.value)
+    assert help in error.value.help
+    study_of("base: {v1: v1/net.arch, v2: v2/net.arch}\n")
 
 
 def test_options_go_before_the_file(tmp_path: Path) -> None:

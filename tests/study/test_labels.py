@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from archdsl.errors import ArchError
+from archdsl.study.execute.select import standalone
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
@@ -141,6 +142,12 @@ def test_a_preset_adds_to_them_and_may_lack_their_factors() -> None:
         "width=4, normalised",
         "width=4, as it is",
     ]
+
+
+def test_a_study_stands_alone_with_its_labels() -> None:
+    for preset, labels in ((None, ["width=4, normalised", "width=4, as it is"]), ("wide", ["normalised", "plain"])):
+        study = study_of(standalone(study_of(BASE + LABELS + PRESETS, preset=preset)))
+        assert [a.label for a in arms_of(study).arms][:2] == labels
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from archdsl.errors import EnvError
+from archdsl.study.execute import cores as cores_of
 from archdsl.study.execute import local
+from archdsl.study.execute.ask import conditions
 from archdsl.study.execute.cores import cores, gpus
 from archdsl.study.execute.local import Local
 from archdsl.study.execute.messages import Ready, RunOptions, RunProgress, RunRequest, RunResult
@@ -71,6 +73,28 @@ def test_a_run_whose_worker_died_is_tried_again_and_then_given_up(home: Path) ->
     assert len((home / "k1.tries").read_text().split()) == 2
 
 
+def test_a_worker_that_is_told_to_leave_by_others_is_tried_again(home: Path) -> None:
+    """As the system does when memory runs short: it answers, and leaves."""
+    found = carried_out(home, ["end 1", "end", "ok"], jobs=1)
+    assert [found[k].status for k in ("k0", "k1", "k2")] == ["finished", "interrupted", "finished"]
+    assert [len((home / f"{k}.tries").read_text().split()) for k in ("k0", "k1", "k2")] == [2, 2, 1]
+
+
+def test_a_worker_that_says_nothing_is_not_given_the_words_of_an_earlier_one(home: Path) -> None:
+    (home / "logs").mkdir()
+    (home / "logs" / "worker-0.log").write_text("RuntimeError: of last week\n")
+    assert carried_out(home, ["quit"], jobs=1, retry=0)["k0"].message == "its process died (exit 7)"
+    assert carried_out(home, ["die"], jobs=1, retry=0)["k0"].message.endswith("(signal 9): the last words of a worker")
+
+
+def test_files_of_the_working_directory_are_not_imported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("random", "queue", "selectors", "archdsl"):
+        (home / f"{name}.py").write_text("raise RuntimeError('it is imported')\n")
+    monkeypatch.chdir(home)
+    assert carried_out(home, ["ok"], jobs=1)["k0"].status == "finished"
+    assert conditions(RunOptions(str(home), device="cpu", precision="fp32"))["device"] == "cpu"
+
+
 def test_only_infrastructure_is_tried_again(home: Path) -> None:
     found = carried_out(home, ["fail experiment", "fail environment"], retry=2)
     assert {o.status for o in found.values()} == {"failed"}
@@ -100,6 +124,7 @@ def test_what_a_worker_prints_is_no_answer(home: Path) -> None:
 
 
 def test_each_worker_sees_a_gpu_of_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores_of, "built_for_gpus", lambda: True)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     shown = [engine(home, jobs=3)._gpu(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)]
     assert shown == ["3", "5", "3"]

@@ -31,6 +31,11 @@ def act(request: RunRequest, options: RunOptions, tell: Callable[[int, float], N
         sys.stderr.write("the last words of a worker\n")
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+    if verb == "quit":
+        os._exit(7)
+    if verb == "end" and count <= int(rest or 99):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        os.kill(os.getpid(), signal.SIGTERM)
     if verb == "hang":
         time.sleep(60)
     if verb == "chatter":

@@ -74,6 +74,16 @@ def test_a_resumed_run_replaces_what_it_does_again(fake: type[Writer], tmp_path:
     assert fake.made[0]["purge_step"] == 5
 
 
+def test_a_run_that_begins_again_replaces_all_of_it(fake: type[Writer], tmp_path: Path) -> None:
+    from archdsl.runs.tensorboard import Board
+
+    for _ in range(2):
+        board = Board(tmp_path)
+        board(DONE)
+        board.close()
+    assert [made["purge_step"] for made in fake.made] == [0, 0]
+
+
 def test_what_cannot_be(fake: type[Writer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from archdsl.runs.tensorboard import Board
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import torch
 
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.runs.events import Progress, Stopped
-from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, place_of, read_events
+from archdsl.runs.identify import with_data
+from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, on_other_data, place_of, read_events
 from archdsl.runs.store.remedy import remedy
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
@@ -60,6 +62,22 @@ def test_two_experiments_that_share_eight_digits(tmp_path: Path) -> None:
     assert [p.name for p in paths] == ["tiny-net-12345678-s0", "tiny-net-12345678-s0-2"]
     found = [find_run(tmp_path, e) for e in (one, two)]
     assert [f.folder if f else None for f in found] == paths
+
+
+def test_a_run_is_found_where_the_one_before_it_was_deleted(tmp_path: Path) -> None:
+    one, two, three = (replace(with_data(experiment(), letter * 64), hash="12345678") for letter in "abc")
+    paths = [finished(tmp_path, e) for e in (one, two, three)]
+    for path in paths[:2]:
+        shutil.rmtree(path)
+    assert place_of(tmp_path, three) == paths[2]
+    assert [run.folder for run in on_other_data(tmp_path, one)] == [paths[2]]
+    assert place_of(tmp_path, two) == paths[0]  # the first name that is free
+    # Also where the folder was listed long after its last change, and changes then.
+    os.utime(tmp_path, ns=(0, 0))
+    assert place_of(tmp_path, three) == paths[2]
+    moved = paths[2].rename(paths[2].with_name(f"{paths[0].name}-12"))
+    assert place_of(tmp_path, three) == moved
+    assert finished(tmp_path, two) == paths[0]
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.atomic import write_whole
 from archdsl.errors import EnvError
 from archdsl.runs.events import Warned
 from archdsl.runs.run import load_run
@@ -139,3 +140,11 @@ def test_a_line_cut_short_in_the_log_is_said(straight: str, tmp_path: Path) -> N
     assert len(warned) == 1
     assert "events.jsonl" in warned[0]
     assert load_run(run.folder).done
+
+
+def test_writers_of_one_file_do_not_take_each_others(tmp_path: Path) -> None:
+    """Processes of two containers may have one number."""
+    file = tmp_path / "questions.json"
+    write_whole(file, b"[1]", guard=lambda: write_whole(file, b"[2]"))
+    assert file.read_bytes() == b"[1]"
+    assert list(tmp_path.iterdir()) == [file]

@@ -11,18 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.accelerate.threads import yield_cores
+from archdsl.study.execute.bring import files_of
 from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult
-
-TAKEN_BACK = (
-    "settings.json",
-    "versions.json",
-    "spec.arch",
-    "events.jsonl",
-    "model.safetensors",
-    "correct.bits",
-    "outcome.json",
-    "result.json",
-)
 
 
 class Actor:
@@ -43,7 +33,7 @@ class Actor:
         """Where it is, and under which conditions its runs are made."""
         return {"conditions": self._room.conditions(self._options), "host": socket.gethostname(), "pid": os.getpid()}
 
-    def work(self, request: RunRequest) -> tuple[RunResult, tuple[str, dict[str, bytes]] | None]:
+    def work(self, request: RunRequest) -> tuple[RunResult, dict[str, bytes] | None]:
         """Carry out a request; with the files of its run where the store is elsewhere."""
         self._progress = (0, 0.0, ())
         try:
@@ -51,7 +41,7 @@ class Actor:
         except KeyboardInterrupt as stop:
             result = RunResult(request.key, "interrupted", str(stop))
         folder = result.folder
-        files = self._files(Path(folder)) if self._collect and folder else None
+        files = files_of(Path(folder)) if self._collect and folder else None
         return replace(result, figures=dict(result.figures)), files
 
     def progress(self) -> tuple[int, float, tuple[str, ...]]:
@@ -64,6 +54,3 @@ class Actor:
 
     def _tell(self, epoch: int, share: float, *warnings: str) -> None:
         self._progress = (epoch, share, (*self._progress[2], *warnings))
-
-    def _files(self, folder: Path) -> tuple[str, dict[str, bytes]]:
-        return folder.name, {n: (folder / n).read_bytes() for n in TAKEN_BACK if (folder / n).is_file()}

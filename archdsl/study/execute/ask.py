@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import asdict
 
 from archdsl.errors import EnvError
+from archdsl.processes import environment, python
 from archdsl.study.execute.local import START
 from archdsl.study.execute.messages import RunOptions
 
@@ -28,11 +27,10 @@ def conditions(options: RunOptions) -> dict[str, str]:
         EnvError: it cannot say.
     """
     threads = str(options.threads)
-    env = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", ASK, json.dumps(asdict(options))],
-            env=env,
+            python("-c", ASK, json.dumps(asdict(options))),
+            env=environment(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads),
             timeout=START,
             stdin=subprocess.DEVNULL,
             capture_output=True,

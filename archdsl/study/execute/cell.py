@@ -13,21 +13,20 @@ import torch
 
 from archdsl.accelerate.hardware import kernels, processor
 from archdsl.accelerate.plan import Plan, unprobed
-from archdsl.api import Spec, experiment_of, load
 from archdsl.device import choose_device
 from archdsl.emit.build import build
-from archdsl.errors import ArchError, EnvError, InternalError, Source, StoreError
+from archdsl.errors import ArchError, EnvError, InternalError, StoreError
 from archdsl.evaluate.carry_out import evaluated
 from archdsl.expand.evaluation import evaluation
 from archdsl.runs.conditions import conditions_of
 from archdsl.runs.events import EpochDone, Event, Progress, Started, warnings_of
-from archdsl.runs.identify import check_data, with_data
-from archdsl.runs.run import NUMERICS, Run, find_run, load_run
+from archdsl.runs.identify import check_data
+from archdsl.runs.run import NUMERICS, RESULT, SPEC, Run, find_run, load_run
 from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.evaluation import fold_evaluation
-from archdsl.settings.experiment import Experiment
 from archdsl.study.execute.messages import RunOptions, RunRequest, RunResult, Tell
+from archdsl.study.execute.requested import experiment_for, spec_of
 from archdsl.train.fit import fit
 from archdsl.train.fused.fit import NotFusable, fit_together
 from archdsl.train.options import FitOptions
@@ -136,8 +135,8 @@ def _evaluate(request: RunRequest, options: RunOptions) -> RunResult:
     Raises:
         ArchError: it cannot be carried out.
     """
-    spec = _spec(request)
-    experiment = _experiment(request, spec, checked=False)
+    spec = spec_of(request)
+    experiment = experiment_for(request, spec, checked=False)
     run = find_run(Path(options.out), experiment)
     status = str(((run.result if run is not None else None) or {}).get("status", "failed"))
     if run is None or status != "finished":
@@ -179,8 +178,8 @@ def _together(
     Raises:
         NotFusable: they have to be trained one by one, which will also say what is wrong with them.
     """
-    specs = [_spec(o) for o in requests]
-    experiments = [_experiment(o, spec) for o, spec in zip(requests, specs, strict=True)]
+    specs = [spec_of(o) for o in requests]
+    experiments = [experiment_for(o, spec) for o, spec in zip(requests, specs, strict=True)]
     device, plan = plan_of(options)
     if any(find_run(Path(options.out), e) is not None for e in experiments) or any(
         o.key in options.again for o in requests
@@ -206,12 +205,18 @@ def _together(
 
 
 def _note(request: RunRequest, options: RunOptions, message: str) -> None:
-    """Leave in the store that the run failed, and why."""
+    """Leave in the store that the run failed, and why. What is there of it says under which conditions it was begun; a result
+    that was to be replaced stays.
+    """
     device, plan = plan_of(options)
-    experiment = _experiment(request, _spec(request), checked=False)
+    experiment = experiment_for(request, spec_of(request), checked=False)
     folder = RunFolder.open(Path(options.out), experiment)
     try:
-        folder.describe(str(device), plan.record(), {})
+        if (folder.path / RESULT).exists():
+            return
+        if not (folder.path / SPEC).is_file():
+            about = {"processor": processor(device), "kernels": kernels(plan, device)}
+            folder.describe(str(device), plan.record(), {}, {**about, "deterministic": device.type == "cpu"})
         folder.note({"status": "failed", "message": message})
     finally:
         folder.close()
@@ -220,7 +225,7 @@ def _note(request: RunRequest, options: RunOptions, message: str) -> None:
 def _fit(
     request: RunRequest, options: RunOptions, listen: Callable[[Event], Any], stop: Callable[[], bool] | None
 ) -> Run:
-    spec = _spec(request)
+    spec = spec_of(request)
     device, plan = plan_of(options)
     fit_options = FitOptions(
         out=options.out,
@@ -233,13 +238,4 @@ def _fit(
         stop=stop,
         other_data="begin",
     )
-    return fit(build(spec.trace), _experiment(request, spec), fit_options, listen)
-
-
-def _spec(request: RunRequest) -> Spec:
-    return load(Source(f"{request.name}.arch", request.text))
-
-
-def _experiment(request: RunRequest, spec: Spec, checked: bool = True) -> Experiment:
-    """The experiment on the data that the study has seen; this machine's is compared with it when it is read."""
-    return with_data(experiment_of(spec, checked), request.data)
+    return fit(build(spec.trace), experiment_for(request, spec), fit_options, listen)

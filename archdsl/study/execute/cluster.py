@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archdsl.atomic import write_together
-from archdsl.errors import EnvError, InternalError
+from archdsl.errors import EnvError, InternalError, StoreError
 from archdsl.extras import require
 from archdsl.foreign import prepare
-from archdsl.runs.store.lock import release_of
+from archdsl.runs.store.lock import RunLocked, release_of
 from archdsl.study.execute.actor import Actor
+from archdsl.study.execute.bring import bring
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.messages import INFRASTRUCTURE, More, Ready, RunOptions, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.pending import Pending
@@ -60,7 +60,9 @@ class Cluster:
         work: str = WORK,
         collect: bool | None = None,
     ) -> None:
-        self.options = replace(options, out=str(Path(options.out).resolve()))
+        # A node works in a folder of its own, where a relative path would mean another place.
+        root = None if options.data_root is None else str(Path(options.data_root).resolve())
+        self.options = replace(options, out=str(Path(options.out).resolve()), data_root=root)
         self.jobs, self.retry, self.address, self.work, self.collect = jobs, retry, address, work, collect
         self.token = TOKEN + secrets.token_hex(8)
         self.members: dict[int, _Member] = {}
@@ -194,19 +196,21 @@ class Cluster:
             raise InternalError("an actor answered without a request")
         result, files = value
         if files is not None:
-            self._store(files)
+            result = self._stored(request, result, files)
         if result.status == "busy":
             self.waiting.append((time.monotonic() + AGAIN, request))
         elif not self._try_again(request, result, pending):
             yield result
 
-    def _store(self, files: tuple[str, dict[str, bytes]]) -> None:
-        """Put a run that was made elsewhere into the store, its result last."""
-        name, content = files
-        folder = Path(self.options.out) / name
-        folder.mkdir(parents=True, exist_ok=True)
-        ordered = sorted(content.items(), key=lambda item: (item[0] in ("result.json", "outcome.json"), item[0]))
-        write_together([(folder / file, data) for file, data in ordered])
+    def _stored(self, request: RunRequest, result: RunResult, files: Mapping[str, bytes]) -> RunResult:
+        """The result of a run that was made elsewhere, once the store has its files."""
+        try:
+            bring(Path(self.options.out), request, files, again=request.key in self.options.again)
+        except RunLocked as error:
+            return RunResult(request.key, "busy", error.message)
+        except StoreError as error:
+            return RunResult(request.key, "failed", str(error))
+        return result
 
     def _try_again(self, request: RunRequest, result: RunResult, pending: Pending) -> bool:
         if result.cause not in INFRASTRUCTURE or self.tries.get(request.key, 0) >= self.retry:

@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import IO, Any
 
 from archdsl.atomic import open_own, writing
 from archdsl.errors import EnvError, InternalError
-from archdsl.processes import end_tree
+from archdsl.processes import end_tree, environment, python
 from archdsl.study.execute.cores import gpus, pin
 from archdsl.study.execute.messages import (
     INFRASTRUCTURE,
@@ -46,6 +45,7 @@ class _Worker:
     number: int
     process: subprocess.Popen[str]
     log: IO[bytes]
+    begun: int = 0  # bytes that the log had before it
     request: RunRequest | None = None
     ready: bool = False
     since: float = 0.0
@@ -118,9 +118,10 @@ class Local:
     def _start(self, number: int) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
         log = _log(self.logs / f"worker-{number}.log")
+        begun = os.fstat(log.fileno()).st_size
         threads = str(self.options.threads)
         process = subprocess.Popen(
-            [sys.executable, "-m", "archdsl.study.execute.worker", str(number), self.work],
+            python("-m", "archdsl.study.execute.worker", str(number), self.work),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -128,9 +129,9 @@ class Local:
             encoding="utf-8",
             # Of their own, so that an interruption at the terminal reaches this process alone, which passes it on.
             start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **self._gpu(number)},
+            env=environment(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, **self._gpu(number)),
         )
-        worker = _Worker(number, process, log, since=time.monotonic())
+        worker = _Worker(number, process, log, begun, since=time.monotonic())
         self.workers[number] = worker
         self.started.append(worker)
         pin(process.pid, number, self.jobs, self.options.threads)
@@ -197,7 +198,7 @@ class Local:
     def _ended(self, worker: _Worker, result: RunResult, pending: Pending) -> Iterator[RunResult]:
         request, worker.request = worker.request, None
         worker.done += 1
-        if worker.done >= RECYCLED:
+        if worker.done >= RECYCLED or result.status == "interrupted":  # by a signal that is not ours: it leaves
             self.workers.pop(worker.number, None)
             worker.leave()
         if request is None or request.key != result.key:
@@ -209,7 +210,8 @@ class Local:
                 yield own
 
     def _try_again(self, request: RunRequest, result: RunResult, pending: Pending) -> bool:
-        if result.cause not in INFRASTRUCTURE or self.tries.get(request.key, 0) >= self.retry:
+        infrastructure = result.cause in INFRASTRUCTURE or result.status == "interrupted"
+        if not infrastructure or self.tries.get(request.key, 0) >= self.retry:
             return False
         self.tries[request.key] = self.tries.get(request.key, 0) + 1
         pending.again(request)
@@ -230,13 +232,13 @@ class Local:
             if code < 0 and self.stillborn <= STILLBORN:  # killed, not broken: another one takes its place
                 return
             raise EnvError(
-                f"a worker did not start (exit {code}): {self._last_words(worker.number)}",
+                f"a worker did not start (exit {code}): {self._last_words(worker) or 'it said nothing'}",
                 help="`archdsl train` with the same spec shows details",
             )
         request = worker.request
         if request is not None:
             how = f"signal {-code}" if code < 0 else f"exit {code}"
-            words = self._last_words(worker.number)
+            words = self._last_words(worker)
             result = RunResult(
                 request.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died"
             )
@@ -244,11 +246,13 @@ class Local:
                 if not self._try_again(one, own, pending):
                     yield own
 
-    def _last_words(self, number: int) -> str:
+    def _last_words(self, worker: _Worker) -> str:
+        """The last line that it has printed; its log has those of earlier ones, too."""
         try:
-            lines = (self.logs / f"worker-{number}.log").read_text("utf-8", "replace").strip().splitlines()
+            said = (self.logs / f"worker-{worker.number}.log").read_bytes()[worker.begun :]
         except OSError:
             return ""
+        lines = said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
     def _overdue(self) -> Iterator[RunResult]:

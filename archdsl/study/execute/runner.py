@@ -12,6 +12,7 @@ from archdsl.expand.pin import located
 from archdsl.expand.text import canonical_text
 from archdsl.runs.conditions import ConditionOptions, differing
 from archdsl.runs.run import place_of
+from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.study.execute.messages import More, Ready, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.plan.arms import Arms
@@ -80,9 +81,7 @@ class StudyRunner:
             ArchError: there are such runs.
         """
         wanted = requested.wanted
-        recorded = [
-            f.conditions for f in self.found.values() if f.conditions.get("precision") and f.status != "foreign"
-        ]
+        recorded = [f.conditions for f in self.found.values() if f.conditions.get("precision") and _binds(f)]
         others = [c for c in recorded if differing(c, wanted)]
         if not others:
             return
@@ -187,7 +186,9 @@ class StudyRunner:
         and has no result in the store, has failed.
         """
         stored = look(self.runs, cell)
-        ended = result.status in ENDED and stored.status in ENDED
+        ended = result.status in ENDED and (
+            stored.status in ENDED or (stored.status == "foreign" and bool(result.figures.get("data_changed")))
+        )
         if ended or stored.status in (result.status, DAMAGED):
             return stored
         status, message = result.status, result.message
@@ -202,3 +203,10 @@ class StudyRunner:
     def with_foreign(self, current: Mapping[str, str] | None = None) -> dict[str, Found]:
         """What is known, with results of other conditions marked as foreign."""
         return foreign(self.found, current)
+
+
+def _binds(found: Found) -> bool:
+    """Whether a run has to be continued or shown under its own conditions: it has ended, or has a checkpoint."""
+    if found.status in ENDED:
+        return True
+    return found.status != "foreign" and found.folder is not None and Checkpoints(found.folder).exist()

@@ -22,7 +22,7 @@ from archdsl.registry.synonyms import synonym
 from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
 from archdsl.study.execute.looks import STUDIES
 from archdsl.study.execute.margin import in_unit
-from archdsl.study.plan.arms import bases
+from archdsl.study.plan.arms import bases, labels_of
 from archdsl.study.plan.factors import check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
 from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
@@ -32,6 +32,7 @@ from archdsl.words.tasks import CLASSIFICATION
 
 STUDY = "study.yaml"
 _NAME = re.compile(r"[0-9]{2}|(?:[0-9]{2}-)?[A-Za-z][\w.-]*")  # studies of the lecture begin with a number
+_BESIDE = ("study", "time_limit", "engine", "labels")  # keys of a study that are not about what it asks
 _OWN = re.compile(r"(.+)-[0-9a-f]{8}")  # the folder of a study
 
 
@@ -139,7 +140,11 @@ def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
         seeds = study.seeds
     if options.max_seeds is not None:
         seeds = tuple(range(options.max_seeds))
-    return {"seeds": seeds, "sequential": sequential}
+    return {
+        "seeds": seeds,
+        "sequential": sequential,
+        "seeds_stated": stated or (study.seeds_stated and text is None),
+    }
 
 
 def decision_options(study: StudyFile) -> DecisionOptions:
@@ -244,23 +249,27 @@ def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None
 
 def standalone(study: StudyFile) -> str:
     """The study as a file that needs no other one."""
+    if study.labels.inherited:
+        study = replace(study, labels=labels_of(study))
     return written(study, tuple(canonical_text(file) for _, _, file in bases(study)))
 
 
 def question_changes(folder: Path, study: StudyFile) -> list[str] | None:
-    """In which settings a study differs from the one that was last carried out in its folder; None where none was."""
+    """In which settings a study differs from the one that was last carried out in its folder; None where none was. How its runs
+    are carried out, and how figures name them, asks nothing else.
+    """
     try:
         kept = read_study(folder / STUDY)
     except (ArchError, EnvError):
         return None
     one, other = (yaml.safe_load(standalone(each)) for each in (kept, study))
-    return [key for key in {**one, **other} if key != "study" and one.get(key) != other.get(key)]
+    return [key for key in {**one, **other} if key not in _BESIDE and one.get(key) != other.get(key)]
 
 
 def folder_of(study: StudyFile, runs: Path) -> Path:
     """Where the view of a study is: its name, and a hash of what is compared; more seeds are the same study."""
     # Another metric is another look at the same runs, and another precision other runs of the same arms.
-    # Neither the seeds nor how verdicts are reached make it another study.
+    # Neither the seeds nor how verdicts are reached make it another study, nor how its runs are carried out and shown.
     plain = StudyFile("", "", study.base)
     text = standalone(
         replace(
@@ -278,6 +287,9 @@ def folder_of(study: StudyFile, runs: Path) -> Path:
             holdout=False,
             budget="",
             failures=plain.failures,
+            time_limit=plain.time_limit,
+            engine=plain.engine,
+            labels=plain.labels,
         )
     )
     name = re.sub(r"[^A-Za-z0-9._]+", "-", study.name).strip("-.")[:60] or "study"

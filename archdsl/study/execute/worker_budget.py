@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archdsl.report.numbers import many
-from archdsl.study.execute.cores import cores, gpus
+from archdsl.study.execute.cores import cores, gpus, share
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell
 
@@ -33,15 +33,27 @@ class WorkerBudget:
 
 def worker_budget(arms: Arms, cells: Sequence[Cell], device: str, jobs: int | None) -> WorkerBudget:
     """The workers of a study: as many as were asked for, else one a core, or on GPUs as many as fit beside each other."""
-    count = gpus() if device in ("auto", "cuda") else int(device.startswith("cuda:"))
+    count = gpus() if device == "auto" else max(1, gpus()) if device == "cuda" else int(device.startswith("cuda:"))
     if not count:
-        return WorkerBudget(jobs or (1 if device == "mps" else len(cores())), False)
+        return WorkerBudget(jobs or (1 if device == "mps" else _room()), False)
     memory = gpu_bytes()
-    if jobs is not None or memory is None:
-        return WorkerBudget(jobs or count, True, memory)
+    if memory is None:
+        return WorkerBudget(jobs or count, True)
+    if jobs is not None:
+        return WorkerBudget(jobs, True, _share(memory, -(-jobs // count)))
     need = max((_bytes(arms, cell) for cell in cells), default=0) + CONTEXT
-    each = max(1, min(MOST, int(SHARE * memory / need), len(cores()) // count))
-    return WorkerBudget(count * each, True, int(SHARE * memory / each - CONTEXT), each)
+    each = max(1, min(MOST, int(SHARE * memory / need), _room() // count))
+    return WorkerBudget(count * each, True, _share(memory, each), each)
+
+
+def _room() -> int:
+    """How many workers have a core."""
+    return min(len(cores()), share() or len(cores()))
+
+
+def _share(memory: int, each: int) -> int:
+    """The bytes that a run has beside the others of its GPU."""
+    return max(0, int(SHARE * memory / each - CONTEXT))
 
 
 def _bytes(arms: Arms, cell: Cell) -> int:

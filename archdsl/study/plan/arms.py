@@ -19,7 +19,7 @@ from archdsl.settings.evaluation import fold_evaluation
 from archdsl.study.plan.design import Design, check_size, is_grid, kind_of, make
 from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
-from archdsl.study.plan.labels import with_labels
+from archdsl.study.plan.labels import Labels, fitting, with_labels
 from archdsl.study.plan.levels import rank
 from archdsl.study.plan.match import Matched, match
 from archdsl.study.plan.naming import BASE, along, arm_name, distinct, labelled
@@ -146,6 +146,11 @@ def count_arms(study: StudyFile) -> int:
         ArchError: as ``arms_of``.
     """
     return len(_outline(study)[2].arms)
+
+
+def labels_of(study: StudyFile) -> Labels:
+    """The labels of a study that are of a factor."""
+    return fitting(_outline(study)[1], study.labels)
 
 
 def _outline(study: StudyFile) -> tuple[Placed, tuple[Factor, ...], Design, list[str]]:

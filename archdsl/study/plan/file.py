@@ -17,10 +17,11 @@ from archdsl.study.plan.claims import Claim, metrics_of_claims
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.fits import LARGEST, Fit
 from archdsl.study.plan.labels import Labels
-from archdsl.study.plan.reader import METRIC, UNTIL, Reader
+from archdsl.study.plan.reader import ENGINES, METRIC, UNTIL, Reader
 from archdsl.study.plan.tune import Tune
 
 MOST_BYTES = 65_536  # as a spec's text
+LISTED = 1_000  # seeds that are written one by one
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
@@ -28,9 +29,9 @@ _BRACKET = re.compile(r"[\[\]{}]")
 class StudyFile:
     """What a study file says. ``base`` are names and specs (several are a factor of their own, ``base``); ``seeds`` the
     seeds themselves; ``folder`` is where paths in it begin. ``sequential``: arms stop once they are decided, and ``seeds`` are
-    those that it may take at most; so where no number of seeds is stated. ``same`` and ``budget`` are as written. ``metric``
-    decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to show. ``tune``: how every arm is tuned
-    before it is compared. ``labels`` are for figures.
+    those that it may take at most; so where no number of seeds is stated (``seeds_stated``), or with `until`. ``same`` and
+    ``budget`` are as written. ``metric`` decides, ``holdout``: fits leave the largest size out; ``more`` are other metrics to
+    show. ``tune``: how every arm is tuned before it is compared. ``labels`` are for figures.
     ``preset`` is the form that was chosen, ``presets`` are all of the file. ``source`` is the file's text, for messages.
     """
 
@@ -41,6 +42,7 @@ class StudyFile:
     design: str | None = None
     seeds: tuple[int, ...] = tuple(range(MAX_SEEDS))
     sequential: bool = True
+    seeds_stated: bool = False
     alpha: float = ALPHA
     same: str = ""
     budget: str = ""
@@ -161,7 +163,7 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "base": dict(zip(names, texts, strict=True)),
         "factors": {f.name: [level or "none" for level in f.levels] for f in study.factors},
         "design": study.design,
-        "seeds": list(study.seeds),
+        "seeds": _seeds(study.seeds),
         "until": UNTIL if study.sequential else None,
         "alpha": study.alpha if study.alpha != ALPHA else None,
         "same": study.same,
@@ -176,6 +178,14 @@ def written(study: StudyFile, texts: tuple[str, ...]) -> str:
         "holdout": LARGEST if study.holdout else None,
         "precision": study.precision,
         "tune": study.tune.written if study.tune is not None else None,
+        "time_limit": study.time_limit,
+        "engine": study.engine if study.engine != ENGINES[0] else None,
+        "labels": dict(study.labels.texts),
     }
     kept = {key: value for key, value in data.items() if value not in (None, "", [], {})}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _seeds(seeds: tuple[int, ...]) -> list[int] | int:
+    """The seeds as a list; the first ones as their number where they are so many that their list is too long for a file."""
+    return list(seeds) if len(seeds) <= LISTED or seeds != tuple(range(len(seeds))) else len(seeds)

@@ -31,6 +31,7 @@ _KEYS = {
     "`baseline`: .*?factor `([^`]+)`": "baseline",
     "`labels`: .*?`([^`=]+)": "labels",
     "`same: ([^`]+)`": "same",
+    "the budget `([^`]+)`": "budget",
     "(?:unknown|the) design `([^`]+)`|`(frac:[^`]+)` (?:takes|needs)": "design",
 }  # how a complaint on a key begins, and what of its value it quotes
 _SET = re.compile(r"`--set ([^=`]+)=([^`]*)`")

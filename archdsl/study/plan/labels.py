@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from archdsl.errors import ArchError, suggest
@@ -23,6 +24,17 @@ class Labels:
     def of_preset(self, own: Labels) -> Labels:
         """The labels of a preset, some of which are those of the file itself."""
         return replace(self, inherited=frozenset(k for k, text in self.texts.items() if own.texts.get(k) == text))
+
+
+def fitting(factors: Sequence[Factor], labels: Labels) -> Labels:
+    """The labels without those that a preset has from its file and has no factor or level for."""
+
+    def fits(key: str) -> bool:
+        with suppress(ArchError):
+            return bool(with_labels(factors, Labels({key: ""})))
+        return False
+
+    return replace(labels, texts={k: text for k, text in labels.texts.items() if k not in labels.inherited or fits(k)})
 
 
 def with_labels(factors: Sequence[Factor], labels: Labels) -> tuple[Factor, ...]:

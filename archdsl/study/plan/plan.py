@@ -20,6 +20,7 @@ from archdsl.runs.identify import BEFORE
 from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
 from archdsl.runs.store.settings import NewerRun
+from archdsl.study.amounts import MAX_SEEDS
 from archdsl.study.names import quoted
 from archdsl.study.plan.arms import Arms, arms_of
 from archdsl.study.plan.cells import Cell, cells, with_needs
@@ -103,24 +104,47 @@ def planned(
     ``cells``.
 
     Raises:
-        ArchError: a factor, a condition, a metric, a claim or a fit that is refused; an arm without data.
+        ArchError: a factor, a condition, a metric, a claim or a fit that is refused; an arm without data; a budget where
+            nothing is compared.
         SpecError: arms that are not valid networks, or that cannot be trained.
     """
     arms = arms_of(study, out)
     seeds = own_seeds(arms)
-    study = settled(study, arms)
+    before, study = study, settled(study, arms)
     every = cells(arms, study.seeds, out, root, fetch)
     check_metrics(study, arms, every)
     claimed_pairs(study, arms)
     fit_lines(study, arms, every)
-    return replace(arms, notes=(*arms.notes, *seeds, *without_effect(arms))), every
+    return replace(arms, notes=(*arms.notes, *seeds, *_unlimited(before, study), *without_effect(arms))), every
 
 
 def settled(study: StudyFile, arms: Arms) -> StudyFile:
-    """The study with a fixed design where nothing is compared, so that no seed could decide anything."""
+    """The study with a fixed design where nothing is compared, so that no seed could decide anything: of the seeds that are
+    stated, or else of five.
+
+    Raises:
+        ArchError: it has a budget.
+    """
     if not study.sequential or (arms.compares and len(arms.arms) > 1):
         return study
-    return replace(study, sequential=False, seeds=study.seeds[:FIXED_SEEDS], budget="")
+    if study.budget:
+        raise ArchError(
+            f"the budget `{study.budget}` is of sequential designs, and nothing is compared here, so that no seed could decide "
+            "anything",
+            help="leave it out, and state the number of seeds (--seeds N); or compare, by --baseline FACTOR=LEVEL, --without or "
+            "--with",
+        )
+    return replace(study, sequential=False, seeds=study.seeds if study.seeds_stated else study.seeds[:FIXED_SEEDS])
+
+
+def _unlimited(before: StudyFile, study: StudyFile) -> Iterator[str]:
+    """What is to be said of a largest number of seeds that is stated where the design is fixed after all."""
+    most = len(before.seeds)
+    if before.sequential != study.sequential and most not in (len(study.seeds), MAX_SEEDS):
+        yield (
+            f"nothing is compared, so that no seed decides anything: {len(study.seeds)} seeds, and `max_seeds` {most} has no "
+            f"effect; --seeds {most} trains them all"
+        )
 
 
 def own_seeds(arms: Arms) -> list[str]:
@@ -204,7 +228,8 @@ def found_of(run: Run) -> Found:
         return Found("running" if held(run.folder) else "interrupted", {}, conditions, run.folder)
     status: Status = result.get("status", "failed")
     if result.get("data_changed"):
-        return Found("foreign", {}, conditions, run.folder, str(result["data_changed"]))
+        changed = f"{result['data_changed']}; --again trains it again"
+        return Found("foreign", {}, conditions, run.folder, changed)
     own = status in ("diverged", "failed")
     return Found(status, result, conditions, run.folder, str(result.get("message", "")), own)
 

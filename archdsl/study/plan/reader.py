@@ -141,7 +141,7 @@ class Reader:
         fields = {key: value for key, value in fields.items() if key != "metrics"}
         until, most = fields.pop("until", None), fields.pop("max_seeds", None)
         seeds = fields.pop("seeds", None)
-        fields["sequential"] = seeds is None or until is not None
+        fields["sequential"], fields["seeds_stated"] = seeds is None or until is not None, seeds is not None
         for key in ("max_seeds", "budget"):
             if key in pairs and not fields["sequential"]:
                 self.fail(
@@ -193,7 +193,23 @@ class Reader:
         if isinstance(node, yaml.MappingNode):
             yield from ((name, self.scalar(value)) for name, (_, value) in self.mapping(node).items())
         else:
-            yield from ((called(text), text) for text in self.scalars(node))
+            yield from self._unnamed(node)
+
+    def _unnamed(self, node: Any) -> Iterator[tuple[str, str]]:
+        """Bases that are called by their files, each by another name."""
+        known: dict[str, str] = {}
+        for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            text = self.scalar(part)
+            if (name := called(text)) in known:
+                self.fail(
+                    part,
+                    "two bases are the same" if known[name] == text else f"two bases are called `{name}`",
+                    "leave one out"
+                    if known[name] == text
+                    else f"name them: `base: {{first: {known[name]}, second: {text}}}`",
+                )
+            known[name] = text
+            yield name, text
 
     def factors(self, node: Any) -> Iterator[Factor]:
         named = self.mapping(node)
