@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archdsl.accelerate.plan import PLAIN
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError
@@ -17,7 +18,10 @@ from archdsl.runs.identify import identified, with_data
 from archdsl.runs.run import Run, experiment_key, find_run, identity, load_run
 from archdsl.study.execute.cell import train_cell
 from archdsl.study.execute.messages import RunOptions, RunRequest
+from archdsl.study.plan.cells import seeded
 from archdsl.train.fit import fit
+from archdsl.train.fused.fit import fit_together
+from archdsl.train.options import FitOptions
 from archdsl.train.signals import Interrupted
 
 from .conftest import png, write_folder
@@ -185,3 +189,43 @@ def test_a_worker_compares_its_data_with_what_the_study_has_seen(tmp_path: Path)
     assert (result.status, result.cause) == ("failed", "environment")
     assert "this run is on aaaaaaaa" in result.message
     assert find_run(tmp_path / "runs", experiment) is None
+
+
+def test_a_streamed_set_that_cannot_be_read_at_the_end_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "1")
+    write_folder(tmp_path / "p")
+    heard: list[Any] = []
+
+    def listen(event: Any) -> None:
+        heard.append(event)
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            (tmp_path / "p" / "cat" / "notes.txt").write_text("")
+
+    run = train(PICTURES.format(tmp_path / "p"), tmp_path / "runs", listen=listen)
+    assert run.result is not None
+    assert run.result["status"] == "finished"
+    assert "notes.txt is not a picture" in run.result["data_changed"]
+    assert any(isinstance(e, Warned) and "changed while the run trained" in e.text for e in heard)
+    assert run.weights.is_file()
+
+
+def test_seeds_that_are_trained_as_one_net_say_that_their_pictures_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "1")
+    write_folder(tmp_path / "p")
+    spec = load(PICTURES.format(tmp_path / "p"))
+    heard: list[tuple[int, str]] = []
+
+    def listen(number: int, event: Any) -> None:
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            (tmp_path / "p" / "cat" / "0.png").write_bytes(png((20, 30)))
+        if isinstance(event, Warned):
+            heard.append((number, event.text))
+
+    every = [experiment_of(seeded(spec, n)) for n in range(2)]
+    runs = fit_together(spec.trace, every, FitOptions(out=tmp_path / "runs", device="cpu", plan=PLAIN), listen)
+    assert all("has changed" in (run.result or {})["data_changed"] for run in runs)
+    assert [n for n, text in heard if "changed while the run trained" in text] == [0, 1]
