@@ -91,9 +91,7 @@ def fit(
             else []
         )
         with explained(experiment):
-            setup = prepare(
-                model, experiment, options, distributed, signals.wanted, before.plan if before is not None else None
-            )
+            setup = prepare(model, experiment, options, distributed, signals.wanted, before)
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
             recorder = Recorder(folder, listen, changed=data_change(setup, experiment, options))
             try:

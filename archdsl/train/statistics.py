@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archdsl.data import Arrays, Splits
+from archdsl.data.measured import streamed
 from archdsl.data.normalise import fitted, measured, standardised
+from archdsl.errors import StoreError
 from archdsl.settings.experiment import DataSettings, TrainSettings
 from archdsl.settings.task_checks import weighed
-from archdsl.words.data.sets import IMAGENET_MEAN, IMAGENET_STD
 from archdsl.words.tasks import IGNORED, Task, task_of
 from archdsl.words.train.kinds import Loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from archdsl.runs.run import Run
+
+    Floats = tuple[float, ...]
 
 
 def targets(data: DataSettings, settings: TrainSettings, splits: Splits) -> tuple[Task, Splits]:
@@ -45,12 +51,26 @@ def with_counts(settings: TrainSettings, labels: NDArray[Any], names: tuple[str,
     return replace(settings, **{slot: counted}), counted.said(names)  # type: ignore[arg-type]
 
 
-def statistics(data: DataSettings, splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...], str]:
-    """Mean and standard deviation that the set publishes, else measured on the training images; and a note on them."""
+def statistics(data: DataSettings, splits: Splits, begun: Run | None = None) -> tuple[Floats, Floats, str]:
+    """Mean and standard deviation that the set publishes, else measured on the training part; and a note on them.
+
+    Args:
+        begun: the run that is resumed; it goes on with its own.
+
+    Raises:
+        EnvError: a picture does not decode.
+    """
     mean, std = getattr(data.dataset, "mean", None), getattr(data.dataset, "std", None)
     if mean and std:
         return mean, std, ""
-    if isinstance(splits.train, Arrays):
-        return *measured(splits.train), ""
-    note = "the pictures do not fit into memory, so they are normalised with ImageNet's mean and standard deviation"
-    return IMAGENET_MEAN, IMAGENET_STD, note
+    if not isinstance(splits.train, Arrays):
+        found = _recorded(begun) or streamed(splits.train, data.fingerprint)
+        return *found, "the pictures do not fit into memory: each is read when it is needed"
+    return *(_recorded(begun) or measured(splits.train)), ""
+
+
+def _recorded(begun: Run | None) -> tuple[Floats, Floats] | None:
+    """What a run has recorded; None where there is none, or its settings are damaged and are written anew."""
+    with suppress(StoreError):
+        return (begun.facts.mean, begun.facts.std) if begun is not None else None
+    return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from archdsl.accelerate.plan import PLAIN
 from archdsl.api import experiment_of, load
@@ -229,3 +230,33 @@ def test_seeds_that_are_trained_as_one_net_say_that_their_pictures_changed(
     runs = fit_together(spec.trace, every, FitOptions(out=tmp_path / "runs", device="cpu", plan=PLAIN), listen)
     assert all("has changed" in (run.result or {})["data_changed"] for run in runs)
     assert [n for n, text in heard if "changed while the run trained" in text] == [0, 1]
+
+
+@pytest.mark.parametrize("begun", ["resident", "streamed"])
+def test_memory_decides_nothing_of_a_run_that_is_resumed(
+    tmp_path: Path, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"resident": str(1 << 30), "streamed": "0"}
+    (other,) = limits.keys() - {begun}
+    write_folder(tmp_path / "p")
+    text = PICTURES.format(tmp_path / "p")
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", limits[begun])
+    straight = train(text, tmp_path / "straight")
+    folder = stopped(text, tmp_path / "runs")
+    normal = load_run(folder).settings["normalise"]
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", limits[other])
+    resumed = train(text, tmp_path / "runs")
+    assert (resumed.folder, resumed.settings["normalise"]) == (folder, normal)
+    assert straight.settings["normalise"] == normal
+    ours, theirs = resumed.state(), straight.state()
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
+def test_a_run_goes_on_with_the_normalisation_that_it_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "0")
+    write_folder(tmp_path / "p")
+    folder = stopped(PICTURES.format(tmp_path / "p"), tmp_path / "runs")
+    about = json.loads((folder / "settings.json").read_text())
+    about["normalise"] = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}  # which earlier versions took
+    (folder / "settings.json").write_text(json.dumps(about))
+    assert train(PICTURES.format(tmp_path / "p"), tmp_path / "runs").settings["normalise"] == about["normalise"]
