@@ -11,9 +11,13 @@ import numpy as np
 from archdsl.data import Arrays, Splits
 from archdsl.data.measured import streamed
 from archdsl.data.normalise import fitted, measured, standardised
+from archdsl.data.targets import listed
+from archdsl.emit.normal import coefficients
 from archdsl.errors import StoreError
+from archdsl.report.numbers import many
 from archdsl.settings.experiment import DataSettings, TrainSettings
 from archdsl.settings.task_checks import weighed
+from archdsl.words.data.tables import Table
 from archdsl.words.tasks import IGNORED, Task, task_of
 from archdsl.words.train.kinds import Loss
 
@@ -66,7 +70,8 @@ def statistics(data: DataSettings, splits: Splits, begun: Run | None = None) -> 
     if not isinstance(splits.train, Arrays):
         found = _recorded(begun) or streamed(splits.train, data.fingerprint)
         return *found, "the pictures do not fit into memory: each is read when it is needed"
-    return *(_recorded(begun) or measured(splits.train)), ""
+    mean, std = _recorded(begun) or measured(splits.train)
+    return mean, std, _lost(data.dataset, splits.train, mean, std)
 
 
 def _recorded(begun: Run | None) -> tuple[Floats, Floats] | None:
@@ -74,3 +79,16 @@ def _recorded(begun: Run | None) -> tuple[Floats, Floats] | None:
     with suppress(StoreError):
         return (begun.facts.mean, begun.facts.std) if begun is not None else None
     return None
+
+
+def _lost(dataset: object, train: Arrays, mean: Floats, std: Floats) -> str:
+    """A warning of columns that vary, and too little to be standardised."""
+    if not isinstance(dataset, Table):
+        return ""
+    flat = (coefficients(mean, std, 1)[0] == 0).numpy() & (np.ptp(train.images, axis=0) > 0)
+    names = [dataset.head.features[place] for place in np.flatnonzero(flat)]
+    if not names:
+        return ""
+    which = many(len(names), "feature varies", "features vary")
+    why = "by less than a millionth of the mean, too little for float32, so that the network sees 0"
+    return f"warning: {which} {why}; subtract a constant: {listed(names)}"
