@@ -59,7 +59,7 @@ def statistics(data: DataSettings, splits: Splits, begun: Run | None = None) -> 
     """Mean and standard deviation that the set publishes, else measured on the training part; and a note on them.
 
     Args:
-        begun: the run that is resumed; it goes on with its own.
+        begun: the run that is resumed; it keeps its own.
 
     Raises:
         EnvError: a picture does not decode.
