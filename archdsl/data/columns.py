@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.01  # how coarse float32 may be, as a fraction of a column's standard deviation or interquartile range
 EXACT = 2.0**53  # up to here float64 holds every whole number
+SMALLEST = float(np.finfo(np.float32).tiny)  # by less than that nothing can be divided in float32
 
 
 def numbers(column: Any, path: Path, name: str, spread: bool = True) -> Floats:
@@ -34,6 +35,21 @@ def numbers(column: Any, path: Path, name: str, spread: bool = True) -> Floats:
     values, exact = _of_texts(column, path, name) if isinstance(column, list) else _of_arrow(column, path, name)
     if spread:
         _check_single(values, exact, path, name)
+    return values
+
+
+def few(column: Any, path: Path, name: str) -> Floats:
+    """The same of rows that need not differ, as those of a test file: the net sees them in the scale of its training rows.
+
+    Raises:
+        EnvError: as ``numbers``, and where a number is out of the range of float32.
+    """
+    values = numbers(column, path, name, spread=False)
+    with np.errstate(over="ignore"):
+        wrong = np.flatnonzero(~np.isfinite(values.astype(np.float32)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise c.at(path, row, name, f"`{values[row]:g}`, which is out of the range of float32")
     return values
 
 
@@ -116,4 +132,5 @@ def _tells_apart(true: Floats, lost: Floats) -> bool:
         return True
     low, high = np.percentile(true, (25, 75))
     middle = high == low or np.percentile(lost, 75) <= TOLERANCE * (high - low)
-    return bool(middle and lost.max() <= TOLERANCE * true.std())
+    deviation = true.std()
+    return bool(middle and lost.max() <= TOLERANCE * deviation and deviation >= SMALLEST)

@@ -99,7 +99,7 @@ def _pictures(train: Path, test: Path | None) -> list[File]:
     parts = zip(("train", "test"), folder.listed(train, test), (train, test or train), strict=True)
     found: list[File] = []
     for part, pictures, tree in parts:
-        above = len(os.path.join(tree, ""))
+        above = 0 if tree == Path() else len(os.path.join(tree, ""))  # what is found below "." does not begin with it
         found += [File(f"{part}/{path[above:].replace(os.sep, '/')}", path) for path in (str(p) for p, _ in pictures)]
     return found
 

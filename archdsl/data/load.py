@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +13,16 @@ from typing import TYPE_CHECKING
 from archdsl.data import cifar, digits, download, imagenette, parquet, stl10, svhn
 from archdsl.data.arrays import Arrays, DataParts, check_count, damaged
 from archdsl.data.own import kind_of
-from archdsl.data.roots import EMBEDDED, data_roots, download_root
+from archdsl.data.roots import EMBEDDED, cache_root, data_roots, download_root
+from archdsl.locks import alone
 from archdsl.words.data.values import Own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from archdsl.words.data.values import Dataset
+
+PATIENCE = 3600.0  # seconds for another process that downloads the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +48,15 @@ def load(dataset: Dataset | Own, root: str | Path | None = None) -> DataParts:
     """
     if isinstance(dataset, Own):
         return kind_of(dataset).read(dataset)
-    if dataset.name == "fashion-mini":
-        return _required(dataset, [EMBEDDED])
-    roots = data_roots(root)
-    found = _found(dataset, roots)
+    found = located(dataset, root, fetch=True)
     if found is None:
-        target = download_root(root)
-        download.download(download.key(dataset), target)
-        return _required(dataset, [target])
-    return found
-
-
-def _required(dataset: Dataset, roots: Sequence[Path]) -> DataParts:
-    found = _found(dataset, roots)
-    if found is None:
-        raise damaged(roots[0] / dataset.name, "lacks a file of the set")
-    return found
-
-
-def _found(dataset: Dataset, roots: Sequence[Path]) -> DataParts | None:
-    """The set under the first root that has it; the authors' files before a Parquet copy."""
-    found = _first(dataset, roots)
-    return _checked(dataset, found.read()) if found is not None else None
+        place = EMBEDDED if dataset.name == "fashion-mini" else download_root(root)
+        raise damaged(place / dataset.name, "lacks a file of the set")
+    return _checked(dataset, found.read())
 
 
 def _first(dataset: Dataset, roots: Sequence[Path]) -> Located | None:
+    """The set under the first root that has it; the authors' files before a Parquet copy."""
     return next((found for root in roots if (found := _reader(dataset, root)) is not None), None)
 
 
@@ -107,12 +97,28 @@ def located(dataset: Dataset, root: str | Path | None = None, fetch: bool = Fals
     """
     if dataset.name == "fashion-mini":
         return _first(dataset, [EMBEDDED])
-    roots = data_roots(root)
-    found = _first(dataset, roots)
+    found = _first(dataset, data_roots(root))
     if found is None and fetch:
-        download.download(download.key(dataset), roots[0])
-        found = _first(dataset, roots[:1])
+        found = _fetched(dataset, download_root(root))
     return found
+
+
+def _fetched(dataset: Dataset, target: Path) -> Located | None:
+    """The set, downloaded into a folder. Of processes that ask at the same time one downloads it."""
+    key = download.key(dataset)
+    with ExitStack() as stack:
+        with suppress(OSError):  # no permission, or the other one takes very long: then both download
+            stack.enter_context(alone(_lock_of(target, key), PATIENCE))
+        if (found := _first(dataset, [target])) is not None:
+            return found
+        download.download(key, target)
+    return _first(dataset, [target])
+
+
+def _lock_of(target: Path, key: str) -> Path:
+    place = os.path.join(os.path.realpath(target), key)
+    digest = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return cache_root() / f"download-{digest}.lock"
 
 
 def locate(dataset: Dataset, root: str | Path | None = None) -> Path | None:

@@ -131,7 +131,7 @@ def numbers(path: Path, classes: int) -> tuple[Image.Image, tuple[int, ...]]:
     """
     with opened(path) as picture:
         mode, raw, turned = picture.mode, raw_mode(picture), orientation(picture) != 1
-        doubtful = picture.format not in FORMATS or re.search(r";\d?I$", raw)  # the latter: white is 0
+        doubtful = picture.format not in FORMATS or re.search(r";\d?IR?$", raw)  # the latter: white is 0
         picture.load()
         values: NDArray[Any] = np.asarray(picture)
     if mode not in ("1", "L", "P", "I") and not mode.startswith("I;16"):

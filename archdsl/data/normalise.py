@@ -50,8 +50,9 @@ def fitted(task: Task, arrays: Arrays) -> Task:
     if not isinstance(task, Regression):
         return task
     targets = arrays.labels.astype(np.float64)
-    std = targets.std(0)
-    return replace(task, mean=tuple(targets.mean(0).tolist()), std=tuple(np.where(std > 0, std, 1.0).tolist()))
+    # The mean of equal numbers is rounded, so that their deviation need not be 0.
+    std = np.where(np.ptp(targets, 0) > 0, targets.std(0), 1.0)
+    return replace(task, mean=tuple(targets.mean(0).tolist()), std=tuple(std.tolist()))
 
 
 def standardised(task: Task, arrays: Arrays) -> Arrays:

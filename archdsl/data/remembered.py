@@ -24,11 +24,13 @@ from archdsl.atomic import write_together
 from archdsl.data.roots import cache_root
 from archdsl.errors import ArchError
 
-VERSION = 1
+VERSION = 1  # of what is kept of single files
+LISTINGS = 2  # of fingerprints; 1 lost the class of a picture below "."
 FOLDER = "fingerprints"
 # Nanoseconds: times of change are this coarse at worst (FAT: 2 s). A file that is younger when it is hashed is hashed again
 # at the next look.
 RACY = 2_100_000_000
+INODE = (1 << 63) - 1  # the bits of an inode that are kept: some file systems use all 64, which no signed number holds
 
 About = tuple[int, int, int, int]  # bytes, nanoseconds of the last change of content and of the inode, inode
 
@@ -36,7 +38,7 @@ About = tuple[int, int, int, int]  # bytes, nanoseconds of the last change of co
 def about(stat: os.stat_result) -> About:
     """What tells that a file is unchanged. The time of the inode's change cannot be set by programs, so that a file which
     gets its old time of change back (``touch -r``, ``rsync -t``) is noticed."""
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino & INODE
 
 
 class Listing:
@@ -83,7 +85,7 @@ class Entry:
         """The fingerprint that was kept for this very listing."""
         kept = self._read("json")
         found = kept.get("fingerprint")
-        same = kept.get("version") == VERSION and kept.get("listing") == listing.digest
+        same = kept.get("version") == LISTINGS and kept.get("listing") == listing.digest
         return found if same and isinstance(found, str) and len(found) == 64 else None
 
     def known(self, path: str, now: About) -> tuple[int, str] | None:
@@ -114,7 +116,7 @@ class Entry:
                 content: dict[str, Any] = {"version": VERSION, "files": self._files}
                 files.append((folder / f"{self._name}.files.json", json.dumps(content, ensure_ascii=True).encode()))
             if listing.settled:
-                content = {"version": VERSION, "listing": listing.digest, "fingerprint": fingerprint}
+                content = {"version": LISTINGS, "listing": listing.digest, "fingerprint": fingerprint}
                 files.append((folder / f"{self._name}.json", json.dumps(content).encode()))
             if files:
                 folder.mkdir(parents=True, exist_ok=True)

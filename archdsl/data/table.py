@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from archdsl.data import targets
 from archdsl.data.arrays import Arrays, DataParts
-from archdsl.data.columns import numbers
+from archdsl.data.columns import few, numbers
+from archdsl.data.targets import listed
 from archdsl.errors import EnvError
 from archdsl.report.numbers import many
 from archdsl.words.data import cells as c
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
 
 ONE_IN = 5  # of a single file, one row in five is for the test
-LISTED = 20  # names of columns or classes in a note
 COUNTING = 20  # rows from which whole numbers that rise look like row numbers
 
 
@@ -46,12 +47,12 @@ def read(table: Table, head: Head | None = None) -> DataParts:
     """
     path, test = table.files()
     known = table.head if head is None else replace(head, notes=())
-    values, labels = _of_file(path, table, known)
+    values, labels = _of_file(path, table, known, spread=head is None)
     notes = (*known.notes, *_doubts(values, known))
     if test is not None:
         train = Arrays(values.astype(np.float32), labels)
         trained = _digests(values, labels, known)
-        values, labels = _of_file(test, table, known)
+        values, labels = _of_file(test, table, known, spread=False)
         notes = (*notes, *_repeated(trained, _digests(values, labels, known)))
         parts = DataParts(train, Arrays(values.astype(np.float32), labels), table.path)
         return replace(parts, notes=(*_said(parts, known, f"the test rows are those of {test}"), *notes))
@@ -64,15 +65,17 @@ def read(table: Table, head: Head | None = None) -> DataParts:
 
 
 def rows(held: Mapping[str, Any], features: Sequence[str], path: Path, spread: bool = True) -> Floats:
-    """The cells of these columns, in this order, as (N, D) float64; with ``spread`` float32 tells the rows apart.
+    """The cells of these columns, in this order, as (N, D) float64; with ``spread`` float32 tells the rows apart, else they
+    are in its range.
 
     Raises:
-        EnvError: a cell that is missing or not a number, values that float32 cannot tell apart.
+        EnvError: a cell that is missing or not a number, values that float32 cannot tell apart or does not have.
     """
-    return np.stack([numbers(held[name], path, name, spread) for name in features], 1)
+    read = numbers if spread else few
+    return np.stack([read(held[name], path, name) for name in features], 1)
 
 
-def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels | Floats]:
+def _of_file(path: Path, table: Table, head: Head, spread: bool) -> tuple[Floats, Labels | Floats]:
     found = sheet(path, table.kind, head.target, table.header)
     wanted = (*head.features, *head.targets)
     if sorted(found.names) != sorted(wanted):
@@ -84,8 +87,8 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels | Flo
     if not len(held[head.targets[0]]):
         raise EnvError(f"{path} has no row", help="a table needs rows to train and to test on")
     try:
-        values = rows(held, head.features, path)
-        return values, _targets(held, head, path)
+        values = rows(held, head.features, path, spread)
+        return values, _targets(held, head, path, spread)
     except EnvError as error:
         if (
             table.kind == "csv"
@@ -96,12 +99,12 @@ def _of_file(path: Path, table: Table, head: Head) -> tuple[Floats, Labels | Flo
         raise
 
 
-def _targets(held: Mapping[str, Any], head: Head, path: Path) -> Labels | Floats:
+def _targets(held: Mapping[str, Any], head: Head, path: Path, spread: bool) -> Labels | Floats:
     """The targets of the columns of a file: labels (N,), numbers (N, T), or (N, heads) of several heads."""
     if head.heads:
-        return targets.read(held, head.heads, path)
+        return targets.read(held, head.heads, path, spread)
     if head.numbers:
-        return rows(held, head.targets, path)
+        return rows(held, head.targets, path, spread)
     return targets.labels_of(texts(held[head.target], path, head.target), head.classes, head.target, path)
 
 
@@ -172,24 +175,19 @@ def _said(parts: DataParts, head: Head, split: str) -> tuple[str, ...]:
     classes = [f"{name} {train:,} + {test:,}" for name, (train, test) in counts(parts, head).items()]
     return (
         _features(parts, head),
-        f"target `{head.target}`, {len(classes)} classes (training + test rows): {_listed(classes)}",
+        f"target `{head.target}`, {len(classes)} classes (training + test rows): {listed(classes)}",
         split,
     )
 
 
 def _features(parts: DataParts, head: Head) -> str:
-    return f"{many(len(parts.train) + len(parts.test), 'row')} of {many(len(head.features), 'feature')}: {_listed(head.features)}"
+    return f"{many(len(parts.train) + len(parts.test), 'row')} of {many(len(head.features), 'feature')}: {listed(head.features)}"
 
 
 def _spreads(parts: DataParts, head: Head) -> Iterator[str]:
-    """Mean and standard deviation of each target in the training rows; a warning of one that is constant."""
+    """Mean and standard deviation of each target in the training rows; warnings of those that are constant."""
     found: Floats = np.asarray(parts.train.labels, np.float64)  # type: ignore[union-attr]
-    return map(targets.spread, head.targets, found.T)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+    return chain.from_iterable(map(targets.spread, head.targets, found.T))
 
 
 def _doubts(values: Floats, head: Head) -> tuple[str, ...]:
@@ -204,7 +202,7 @@ def _doubts(values: Floats, head: Head) -> tuple[str, ...]:
     for which, verb, what in kinds:
         names = [head.features[place] for place in np.flatnonzero(which)]
         if names:
-            found.append(f"warning: {many(len(names), *verb)} {what}: {_listed(names)}")
+            found.append(f"warning: {many(len(names), *verb)} {what}: {listed(names)}")
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archdsl.data.columns import numbers
+from archdsl.data.columns import few, numbers
 from archdsl.words.data import cells as c
 from archdsl.words.data.classes import Names, check_labels
 from archdsl.words.data.sheets import texts
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Labels = NDArray[np.int64]
+
+LISTED = 20  # names of columns or classes in a note
 
 
 def labels_of(cells: Sequence[str], classes: Sequence[str], target: str, path: Path) -> Labels:
@@ -46,16 +48,18 @@ def labels_of(cells: Sequence[str], classes: Sequence[str], target: str, path: P
     return np.array([places[text] for text in cells], np.int64)
 
 
-def read(held: Mapping[str, Any], heads: Sequence[HeadTask], path: Path) -> Floats:
-    """The targets (N, heads) of the columns of a file; labels are whole numbers in it.
+def read(held: Mapping[str, Any], heads: Sequence[HeadTask], path: Path, spread: bool = True) -> Floats:
+    """The targets (N, heads) of the columns of a file; labels are whole numbers in it. With ``spread`` float32 tells numbers
+    apart.
 
     Raises:
         EnvError: a missing value, a class that a head lacks, or a cell that is not a number, with its row.
     """
+    number = numbers if spread else few
     columns = [
         labels_of(texts(held[h.name], path, h.name), h.classes, h.name, path).astype(np.float64)
         if h.task.counted
-        else numbers(held[h.name], path, h.name)
+        else number(held[h.name], path, h.name)
         for h in heads
     ]
     return np.stack(columns, 1)
@@ -74,25 +78,35 @@ def digests(values: Floats, labels: Floats, heads: Sequence[HeadTask]) -> NDArra
 
 
 def said(train: Arrays, test: Arrays, heads: Sequence[HeadTask]) -> tuple[str, ...]:
-    """What was found: of each head its classes with their training and test rows, or the spread of its number."""
-    found = []
+    """What was found: of each head its classes with their training and test rows, or the spread of its number; warnings of
+    classes without a training row, and of a number that is constant.
+    """
+    found: list[str] = []
     for number, head in enumerate(heads):
         columns = [part.labels[:, number] for part in (train, test)]
         if not head.task.counted:
-            found.append(spread(head.name, np.asarray(columns[0], np.float64)))
+            found += spread(head.name, np.asarray(columns[0], np.float64))
             continue
         rows = [np.bincount(column.astype(np.int64), minlength=len(head.classes)) for column in columns]
-        each = ", ".join(f"{name} {a:,} + {b:,}" for name, a, b in zip(head.classes, *rows, strict=True))
-        none = [name for name, count in zip(head.classes, rows[0], strict=True) if not count]
-        warned = f"; warning: no training row is of {', '.join(none)}" if none else ""
-        found.append(f"target `{head.name}`, {len(head.classes)} classes (training + test rows): {each}{warned}")
+        each = listed([f"{name} {a:,} + {b:,}" for name, a, b in zip(head.classes, *rows, strict=True)])
+        found.append(f"target `{head.name}`, {len(head.classes)} classes (training + test rows): {each}")
+        if none := [name for name, count in zip(head.classes, rows[0], strict=True) if not count]:
+            found.append(f"warning: no training row is of {listed(none)} (target `{head.name}`)")
     return tuple(found)
 
 
-def spread(name: str, values: Floats) -> str:
+def spread(name: str, values: Floats) -> tuple[str, ...]:
     """Mean and standard deviation of a target in the training rows (N,); a warning where it is constant."""
-    flat = "" if np.ptp(values) else "; warning: it is constant in the training rows, which teaches nothing"
-    return (
+    found = (
         f"target `{name}`, a number: mean {values.mean():.6g}, standard deviation {values.std():.6g} in the "
-        f"{len(values):,} training rows{flat}"
+        f"{len(values):,} training rows"
     )
+    if np.ptp(values):
+        return (found,)
+    return found, f"warning: the target `{name}` is constant in the training rows, which teaches nothing"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")

@@ -131,7 +131,7 @@ def find(train_tree: Path, test_tree: Path | None) -> Found:
         test, notes = _listed(test_tree, names, walk), ()
     walk.once.check()
     loose = [note for tree in filter(None, (train_tree, test_tree)) for note in _beside(tree, walk)]
-    alike = [f"the classes {a} and {b} differ only in case" for a, b in twins(names, str.casefold)]
+    alike = [f"warning: the classes {a} and {b} differ only in case" for a, b in twins(names, str.casefold)]
     return Found(tuple(train), tuple(test), names, (*notes, *loose, *walk.notes(), *alike))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, ST_INO, ST_MODE, ST_SIZE
 
-from archdsl.data.remembered import Listing
+from archdsl.data.remembered import INODE, Listing
 from archdsl.errors import EnvError
 
 _BY_HANDLE = os.stat in os.supports_dir_fd and os.listdir in os.supports_fd  # paths are looked up once a folder
@@ -79,7 +79,7 @@ def _looked_at(place: str) -> tuple[list[str], array[int], list[tuple[str, os.st
             fact(found[ST_SIZE])
             fact(found.st_mtime_ns)
             fact(found.st_ctime_ns)
-            fact(found[ST_INO])
+            fact(found[ST_INO] & INODE)
     finally:
         if handle is not None:
             os.close(handle)

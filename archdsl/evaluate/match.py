@@ -54,23 +54,23 @@ def match(net: Trained, dataset: Any, own: Any, by: By = "name") -> Match:
             f"{dataset.name} has images, and the net takes rows of a table with {net.input[0]} columns",
             help="choose a table: --data csv:PATH or parquet:PATH",
         )
+    theirs = tuple(dataset.class_names)
+    if isinstance(net.input, Ids) and isinstance(dataset.input, Ids) and theirs != net.class_names:
+        raise ArchError(
+            f"the characters of {dataset.name} are not those that the net knows: {listed(theirs)}",
+            help=f"choose a text of these characters: {listed(net.class_names)}",
+        )
     if dataset.input != net.input:
         raise ArchError(
             f"the examples of {dataset.name} are {dims(dataset.input)}, the net takes {dims(net.input)}",
             help="choose a data set with examples of that shape",
         )
-    theirs = tuple(dataset.class_names)
     if theirs == net.class_names:
         return Match()
     if isinstance(net.task, Several):
         raise ArchError(
             f"the targets of {dataset.name} are not those of the heads of the net: {listed(theirs)}",
             help=f"choose data with these targets and classes: {listed(net.class_names)}",
-        )
-    if isinstance(net.input, Ids):
-        raise ArchError(
-            f"the characters of {dataset.name} are not those that the net knows: {listed(theirs)}",
-            help=f"choose a text of these characters: {listed(net.class_names)}",
         )
     if by == "position":
         return Match(notes=_by_position(net.class_names, theirs, dataset.name, "classes"))

@@ -12,7 +12,6 @@ from archdsl.data.columns import numbers
 from archdsl.data.table import rows
 from archdsl.errors import ArchError, EnvError
 from archdsl.evaluate.match import columns_of, features_of, listed
-from archdsl.words.data.cells import at
 from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import check_names
 from archdsl.words.data.sheets import Kind, sheet, texts
@@ -79,12 +78,7 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
     values = rows(held, features, path, spread=False)
     if not len(values):
         raise EnvError(f"{path} has no row", help="write the rows below the names of the columns")
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    wrong = np.argwhere(~np.isfinite(single))
-    if len(wrong):
-        row, place = wrong[0]
-        raise at(path, int(row), wanted[place], f"`{values[row, place]:g}`, which is out of the range of float32")
+    single = values.astype(np.float32)
     if not net.task.counted:
         classes = {h.name for h in heads if h.task.counted}
         return Rows(path, single, None, found.notes, _known(held, targets, classes, path))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError, Diagnostic, Severity, Span, SpecError
+from archdsl.registry.shapes import Ids
 from archdsl.report.numbers import many
 from archdsl.settings.finding import Finding, things
 from archdsl.settings.fold import fold_data, fold_train
@@ -21,6 +22,7 @@ from archdsl.settings.task_checks import task_findings
 from archdsl.words.data.base import Augmentation, Corruption
 from archdsl.words.data.parts import Subset, Valid, amount_text
 from archdsl.words.data.values import Dataset
+from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
     from archdsl.expand.graph import Setting
@@ -78,7 +80,7 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
     """
     shape = data.dataset.input
     yield from task_findings(data, train)
-    yield from augment_findings(data.augment, shape)
+    yield from augment_findings(data.augment, shape, task_of(data.dataset).simple)
     yield from views_findings(train.tta, shape)
     yield from corruption_findings(data.corrupt, shape)
     total = images if images is not None else published(data)
@@ -96,14 +98,14 @@ def settings_findings(data: DataSettings, train: TrainSettings, images: int | No
         yield from length_findings(train, steps)
 
 
-def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Finding]:
-    """Augmentations that cannot act on images of this shape, or on vectors."""
+def augment_findings(words: Iterable[Augmentation], shape: Shape, simple: bool = True) -> Iterator[Finding]:
+    """Augmentations that cannot act on images of this shape, or on vectors; ``simple``: of one class each, which may be mixed."""
     for word in words:
         if len(shape) != 3:
             if not word.vectors:
                 yield Finding(
-                    f"`{word.name}` changes images, and this data has vectors of {shape[0]} numbers",
-                    "of the augmentations, only mixup acts on vectors",
+                    f"`{word.name}` changes images, and this data has {_vectors(shape)}",
+                    "of the augmentations, only mixup acts on vectors" if simple else "leave it out",
                     word,
                 )
             continue
@@ -121,12 +123,16 @@ def augment_findings(words: Iterable[Augmentation], shape: Shape) -> Iterator[Fi
             )
 
 
+def _vectors(shape: Shape) -> str:
+    return f"windows of {shape[0]} characters" if isinstance(shape, Ids) else f"vectors of {shape[0]} numbers"
+
+
 def views_findings(views: Tta | None, shape: Shape) -> Iterator[Finding]:
     """Test-time views that images of this shape do not have."""
     if views is None:
         return
     if len(shape) != 3:
-        yield Finding(f"`tta` mirrors images, and this data has vectors of {shape[0]} numbers", "leave tta out", "tta")
+        yield Finding(f"`tta` mirrors images, and this data has {_vectors(shape)}", "leave tta out", "tta")
     elif views.shift >= min(shape[1:]):
         yield Finding(
             f"`tta(shift={views.shift})` moves more pixels than an image of {shape[1]}x{shape[2]} has",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -46,6 +46,9 @@ from archdsl.train.options import FitOptions
 from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
+
+if TYPE_CHECKING:
+    from archdsl.runs.correct import Bools
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints within an epoch; one is written after every epoch anyway
 Listener = Callable[[Event], object]
@@ -88,11 +91,9 @@ def fit(
             else []
         )
         with explained(experiment):
-            setup = prepare(
-                model, experiment, options, distributed, signals.wanted, before.plan if before is not None else None
-            )
+            setup = prepare(model, experiment, options, distributed, signals.wanted, before)
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
-            recorder = Recorder(folder, listen, changed=_data_change(setup, experiment, options))
+            recorder = Recorder(folder, listen, changed=data_change(setup, experiment, options))
             try:
                 # What is trained again has no result, and may have a damaged file until it is described.
                 now = None if options.again else _before(out, experiment, FitOptions(out), distributed)
@@ -120,11 +121,16 @@ def _before(out: Path, experiment: Experiment, options: FitOptions, distributed:
     return distributed.broadcast(run)
 
 
-def _data_change(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:
+def data_change(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:
     """Says at the end of a run whether its data has changed. Data in memory was compared when it was read."""
-    if isinstance(setup.job.train, Resident):
-        return lambda: ""
-    return lambda: data_changed(experiment, options.data_root)
+
+    def compared() -> str:
+        try:
+            return data_changed(experiment, options.data_root)
+        except EnvError as error:  # it was read to the end, and the run has its weights
+            return f"the data of {experiment.data.dataset.name} cannot be read as it was: {error.message}"
+
+    return compared if not isinstance(setup.job.train, Resident) else lambda: ""
 
 
 def _train(setup: Setup, recorder: Recorder, options: FitOptions, signals: StopOnSignal, said: Sequence[str]) -> Event:
@@ -199,19 +205,21 @@ class Recorder:
                 self.save(training)
         if event is None:
             raise InternalError("the training loop ended without an event")
-        if self.folder is not None and isinstance(event, Finished | Diverged):
-            result = self.result(event)
-            if text := self.changed():
-                self.tell(Warned(f"{text}; it changed while the run trained"))
-                result["data_changed"] = text
-            self.folder.finish(merged_state(training.job.model), result, training.state.correct)
+        if isinstance(event, Finished | Diverged):
+            self.finish(event, training.job.model, training.state.correct)
         elif self.folder is not None and isinstance(event, TimedOut):
             self.folder.note(outcome(event))
         return event
 
-    def result(self, event: Finished | Diverged) -> dict[str, Any]:
-        """How the run ended, with what whoever reads its figures is to be warned of."""
-        return {**outcome(event), **({"warnings": list(self.warned)} if self.warned else {})}
+    def finish(self, event: Finished | Diverged, model: nn.Module, correct: Bools | None) -> None:
+        """Write the weights, and how the run ended, with what whoever reads its figures is to be warned of."""
+        if self.folder is None:
+            return
+        result = {**outcome(event), **({"warnings": list(self.warned)} if self.warned else {})}
+        if text := self.changed():
+            self.tell(Warned(f"{text}; it changed while the run trained"))
+            result["data_changed"] = text
+        self.folder.finish(merged_state(model), result, correct)
 
     def oom(self, training: Training | None, error: RuntimeError) -> Oom:
         """Record that the memory did not suffice, and free it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from archdsl.notices import taken
 from archdsl.registry.shapes import batch_of
 from archdsl.runs.events import Started
 from archdsl.runs.identify import check_data
+from archdsl.runs.run import Run
 from archdsl.settings.checks import refuse_unfit
 from archdsl.settings.experiment import DataSettings, Experiment, TrainSettings
 from archdsl.train.checks import check_fit, check_parts, is_out_of_memory
@@ -64,12 +66,12 @@ def prepare(
     options: FitOptions,
     distributed: Distributed,
     stop: Callable[[], bool],
-    planned: Mapping[str, Any] | None = None,
+    begun: Run | None = None,
 ) -> Setup:
     """Load the data, choose device and plan, and put the model on the device.
 
     Args:
-        planned: the plan with which a run was begun that is resumed.
+        begun: the run that is resumed, with its plan and its normalisation.
 
     Raises:
         ArchError: model, data and settings do not fit.
@@ -85,9 +87,9 @@ def prepare(
     ahead(model, options.plan)
     splits = _splits(data, settings.seed, options.data_root)
     check_data(experiment, options.data_root)
-    begun, still = _begin(model, experiment, options.fresh)
+    start, still = _begin(model, experiment, options.fresh)
     model.to(device)
-    mean, std, statistics_note = statistics(data, splits)
+    mean, std, statistics_note = distributed.broadcast(statistics(data, splits, begun))
     task, splits = targets(data, settings, splits)
     settings, weights_note = with_counts(settings, splits.train.labels, data.dataset.class_names)
     vector = len(data.dataset.input) == 1
@@ -96,7 +98,8 @@ def prepare(
     check_fit(model, normal, test, data)
     train = _feed(splits.train, device)
     if options.fresh:
-        whiten(model, normal, train, device, begun.kept)
+        whiten(model, normal, train, device, start.kept)
+    planned = begun.plan if begun is not None else None
     plan, said = _plan(model, data, settings, options, device, len(splits.train), planned, distributed)
     if settings.spred:
         reparametrise(model)
@@ -130,7 +133,7 @@ def prepare(
     several = f"{distributed.size} processes" if distributed.size > 1 else ""
     said_so = ", ".join(filter(None, (said, why)))
     notes = tuple(
-        filter(None, (note, said_so, statistics_note, weights_note, *splits.notes, *begun.notes, several, *taken()))
+        filter(None, (note, said_so, statistics_note, weights_note, *splits.notes, *start.notes, several, *taken()))
     )
     facts = {
         "source": splits.source,
@@ -203,14 +206,16 @@ def _begin(model: nn.Module, experiment: Experiment, fresh: bool) -> tuple[Begun
 
 
 def _splits(data: DataSettings, seed: int, root: str | Path | None) -> Splits:
-    splits = split(load(data.dataset, root), data.valid, data.subset, seed)
+    parts = load(data.dataset, root)
+    splits = split(parts, data.valid, data.subset, seed)
     if not data.corrupt:
         return splits
     if not isinstance(splits.train, Arrays):
         names = " and ".join(word.name for word in data.corrupt)
+        size = (len(parts.train) + len(parts.test)) * math.prod(data.dataset.input)
         raise ArchError(
             "pictures that are read while training cannot be changed once for all",
-            help=f"leave {names} out, or take a subset that fits into memory",
+            help=f"leave {names} out, or admit them into memory: ARCHDSL_RESIDENT_BYTES={size}; a smaller size takes less",
         )
     train = corrupt(splits.train, data.corrupt, data.dataset.classes, seed)
     return replace(splits, train=train)

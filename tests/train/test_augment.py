@@ -18,6 +18,7 @@ from archdsl.errors import ArchError
 from archdsl.laws.images import a_part_is_changed_as_in_the_whole, as_a_layer_it_does_the_same, draws_are_keyed
 from archdsl.laws.pictures import pictures
 from archdsl.registry import entries
+from archdsl.registry.shapes import Ids
 from archdsl.settings.checks import augment_findings, refuse
 from archdsl.words.data import augmentations, colours, mixtures
 from archdsl.words.data.base import Augmentation, Mixing
@@ -177,6 +178,20 @@ def test_words_that_cannot_act(word: Augmentation, shape: tuple[int, ...], messa
         refuse(augment_findings((word,), shape))
     assert caught.value.help
     refuse(augment_findings((mixtures.Mixup(),), shape))
+
+
+@pytest.mark.parametrize(
+    ("shape", "simple", "what", "help"),
+    [
+        ((7,), True, "vectors of 7 numbers", "only mixup acts on vectors"),
+        ((7,), False, "vectors of 7 numbers", "leave it out"),
+        (Ids(64, 30), False, "windows of 64 characters", "leave it out"),
+    ],
+)
+def test_what_is_said_of_data_without_images(shape: tuple[int, ...], simple: bool, what: str, help: str) -> None:
+    (found,) = augment_findings((augmentations.Flip(),), shape, simple)
+    assert found.message == f"`flip` changes images, and this data has {what}"
+    assert help in found.help
 
 
 @pytest.mark.holds("randomlabels randompixels")

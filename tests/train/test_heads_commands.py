@@ -87,7 +87,18 @@ def test_classes_without_training_rows_are_said(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "1,1,castle,1\n")
     parts = load_data(csv(str(path), target="kind", numbers="price"))
     labels = parts.train.labels[:, 0]  # type: ignore[union-attr]
-    assert any("no training row is of castle" in n for n in parts.notes) == (1 not in labels.tolist())
+    assert ("warning: no training row is of castle (target `kind`)" in parts.notes) == (1 not in labels.tolist())
+
+
+def test_many_classes_are_not_all_listed(tmp_path: Path) -> None:
+    from archdsl.data import load as load_data
+
+    path = tmp_path / "h.csv"
+    rows = [f"{n}.5,{n % 200:03}x,{n % 7}.25" for n in range(1000)]
+    path.write_text("\n".join(["area,kind,price", *rows]) + "\n")
+    (note,) = [n for n in load_data(csv(str(path), target="kind", numbers="price")).notes if "200 classes" in n]
+    assert "and 180 more" in note
+    assert len(note) < 500
 
 
 @pytest.mark.parametrize(

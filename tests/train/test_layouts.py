@@ -171,7 +171,7 @@ def test_classes_that_only_look_different_are_refused(tmp_path: Path, pair: tupl
 
 def test_classes_that_differ_in_case_are_said(tmp_path: Path) -> None:
     parts = load(Folder(str(write(tmp_path, "a", "A", "b")), 8))
-    assert "the classes A and a differ only in case" in parts.notes
+    assert "warning: the classes A and a differ only in case" in parts.notes
 
 
 def test_what_systems_leave_behind_is_left_out_and_said(tmp_path: Path) -> None:

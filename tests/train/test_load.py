@@ -1,7 +1,10 @@
 """Roots, downloads, the embedded set, splits."""
 
 import hashlib
+import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +63,22 @@ def test_a_download_lands_in_the_first_root(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(download, "_fetch", lambda name, root: write_cifar10(Path(root) / "cifar-10-batches-py"))
     assert len(load(cifar10()).train) == 20
     assert [p.name for p in (tmp_path / "xdg-data" / "archdsl").iterdir()] == ["cifar-10-batches-py"]
+
+
+def test_what_another_process_has_downloaded_meanwhile_is_not_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def waited(lock: Path, seconds: float) -> Iterator[None]:
+        write_cifar10(tmp_path / "cifar-10-batches-py")
+        yield
+
+    def never(name: str, root: Path) -> None:
+        raise AssertionError("it is there")
+
+    monkeypatch.setattr(importlib.import_module("archdsl.data.load"), "alone", waited)
+    monkeypatch.setattr(download, "download", never)
+    assert len(load(cifar10(), tmp_path).train) == 20
 
 
 def test_a_failed_download_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

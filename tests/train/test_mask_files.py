@@ -39,6 +39,14 @@ def scene(classes: int = 3, shape: tuple[int, int] = (8, 8)) -> np.ndarray:
     return rng.integers(0, classes, shape).astype(np.uint8)
 
 
+def reversed_bits(mask: np.ndarray) -> bytes:
+    """A TIFF of one bit a pixel, in which white is 0 and the lowest bit comes first."""
+    data = np.packbits(mask, axis=1, bitorder="little").tobytes()
+    tags = {256: 8, 257: 8, 258: 1, 259: 1, 262: 0, 266: 2, 273: 8, 277: 1, 278: 8, 279: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<4sI", b"II*\0", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 def tree(root: Path, classes: int = 3, parts: tuple[str, ...] = ("train", "test"), each: int = 3) -> Path:
     for part in parts:
         for n in range(each):
@@ -196,6 +204,7 @@ SPOILT: dict[str, Callable[[Path, Path], object]] = {  # each gets a picture and
     "white": lambda image, mask: Image.fromarray(scene()).save(
         mask.rename(mask.with_suffix(".tif")), tiffinfo={262: 0}
     ),
+    "reversed": lambda image, mask: mask.rename(mask.with_suffix(".tif")).write_bytes(reversed_bits(scene() > 0)),
     "ignored": lambda image, mask: [picture(f, np.full((8, 8), 255, np.uint8)) for f in mask.parent.iterdir()],
 }
 
@@ -211,6 +220,7 @@ SPOILT: dict[str, Callable[[Path, Path], object]] = {  # each gets a picture and
         ("text", r"masks/1\.txt is not a picture", "move other files"),
         ("pgm", r"masks/1\.pgm is stored as PPM", "as PNG"),
         ("white", r"masks/1\.tif is stored as TIFF with the pixels L;I", "as PNG"),
+        ("reversed", r"masks/1\.tif is stored as TIFF with the pixels 1;IR?", "as PNG"),
         ("ignored", "all pixels of the training masks are ignored", "give pixels the number"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archdsl.cli.commands.data import augmentations, draw
 from archdsl.data import masks as reader
 from archdsl.data.counting import training_count
 from archdsl.data.fingerprint import fingerprint
@@ -214,3 +215,10 @@ def test_a_mask_that_changed_is_decoded_again(tmp_path: Path):
     for path in (tmp_path / "masks").iterdir():
         _mask(np.full((SIZE, SIZE), 2)).save(path)
     assert (_read(tmp_path).train.labels == 2).all()
+
+
+def test_a_picture_of_augmentations_shows_those_that_a_run_takes(tmp_path: Path):
+    dataset = masks(str(_set(tmp_path / "roads")), SIZE, 3)
+    with pytest.raises(ArchError, match="`rotate` has no rule for the classes of pixels"):
+        draw(dataset, augmentations("flip rotate"), tmp_path / "x.png", 2, 0, None)
+    assert "4 versions of each" in draw(dataset, augmentations("flip"), tmp_path / "x.png", 2, 0, None)

@@ -8,11 +8,14 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.data.augment import AugmentLayer
+from archdsl.data.augment import AugmentLayer, augment
 from archdsl.data.augment.draws import Draws
+from archdsl.data.normalise import normalise
 from archdsl.errors import ArchError
+from archdsl.words.data.augmentations import Crop
 
 NET = "net conv(4) relu gap linear(classes)\ndata fashion-mini subset(64) {}\ntrain sgd(0.1) epochs(1) seed(3)\n"
+CPU = torch.device("cpu")
 
 
 def images() -> torch.Tensor:
@@ -57,3 +60,15 @@ def test_flip_alternate_throws_a_coin_for_each_image() -> None:
 def test_a_label_of_that_name_is_refused() -> None:
     with pytest.raises(ArchError, match="has a module `augment`"):
         archdsl.model(NET.format("flip(where=model)").replace("conv(4)", "augment: conv(4)"))
+
+
+@pytest.mark.parametrize("rounding", [0.0, 1e-9])
+def test_a_channel_that_is_constant_in_the_training_images_becomes_0(rounding: float) -> None:
+    mean, std = (0.5, 0.25, 40 / 255), (0.2, 0.3, rounding)
+    pixels = torch.randint(0, 256, (8, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels[:, 2] = 40
+    normal = normalise(mean, std, CPU)
+    layer = AugmentLayer((Crop(2),), mean, std, Draws(3, CPU))
+    changed = layer(normal(pixels))
+    torch.testing.assert_close(changed, normal(augment(pixels, (Crop(2),), Draws(3, CPU), 0)))
+    assert not changed[:, 2].any()

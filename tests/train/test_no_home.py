@@ -13,8 +13,10 @@ from archdsl import notices
 from archdsl.accelerate.compiled import INDUCTOR, own_cache
 from archdsl.cli.main import main
 from archdsl.data import roots
+from archdsl.data.fingerprint import fingerprint
 from archdsl.errors import EnvError
 from archdsl.transfer import zoo
+from archdsl.words.data.sets import cifar10
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such users")
 
@@ -53,6 +55,8 @@ def test_data_is_found_and_a_download_needs_a_folder(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="no home folder to download data into") as caught:
         roots.download_root()
     assert "--data-root" in caught.value.help
+    with pytest.raises(EnvError, match="no home folder to download data into"):
+        fingerprint(cifar10(), fetch=True)  # the first that looks for the data of a run
     assert roots.download_root(tmp_path) == tmp_path
     assert zoo._own_cache("/kept", "TORCH_HOME") == Path("/kept")
     with pytest.raises(EnvError, match="no home folder for published weights"):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from archdsl.accelerate.plan import PLAIN
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError
@@ -17,7 +19,10 @@ from archdsl.runs.identify import identified, with_data
 from archdsl.runs.run import Run, experiment_key, find_run, identity, load_run
 from archdsl.study.execute.cell import train_cell
 from archdsl.study.execute.messages import RunOptions, RunRequest
+from archdsl.study.plan.cells import seeded
 from archdsl.train.fit import fit
+from archdsl.train.fused.fit import fit_together
+from archdsl.train.options import FitOptions
 from archdsl.train.signals import Interrupted
 
 from .conftest import png, write_folder
@@ -185,3 +190,73 @@ def test_a_worker_compares_its_data_with_what_the_study_has_seen(tmp_path: Path)
     assert (result.status, result.cause) == ("failed", "environment")
     assert "this run is on aaaaaaaa" in result.message
     assert find_run(tmp_path / "runs", experiment) is None
+
+
+def test_a_streamed_set_that_cannot_be_read_at_the_end_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "1")
+    write_folder(tmp_path / "p")
+    heard: list[Any] = []
+
+    def listen(event: Any) -> None:
+        heard.append(event)
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            (tmp_path / "p" / "cat" / "notes.txt").write_text("")
+
+    run = train(PICTURES.format(tmp_path / "p"), tmp_path / "runs", listen=listen)
+    assert run.result is not None
+    assert run.result["status"] == "finished"
+    assert "notes.txt is not a picture" in run.result["data_changed"]
+    assert any(isinstance(e, Warned) and "changed while the run trained" in e.text for e in heard)
+    assert run.weights.is_file()
+
+
+def test_seeds_that_are_trained_as_one_net_say_that_their_pictures_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "1")
+    write_folder(tmp_path / "p")
+    spec = load(PICTURES.format(tmp_path / "p"))
+    heard: list[tuple[int, str]] = []
+
+    def listen(number: int, event: Any) -> None:
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            (tmp_path / "p" / "cat" / "0.png").write_bytes(png((20, 30)))
+        if isinstance(event, Warned):
+            heard.append((number, event.text))
+
+    every = [experiment_of(seeded(spec, n)) for n in range(2)]
+    runs = fit_together(spec.trace, every, FitOptions(out=tmp_path / "runs", device="cpu", plan=PLAIN), listen)
+    assert all("has changed" in (run.result or {})["data_changed"] for run in runs)
+    assert [n for n, text in heard if "changed while the run trained" in text] == [0, 1]
+
+
+@pytest.mark.parametrize("begun", ["resident", "streamed"])
+def test_memory_decides_nothing_of_a_run_that_is_resumed(
+    tmp_path: Path, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"resident": str(1 << 30), "streamed": "0"}
+    (other,) = limits.keys() - {begun}
+    write_folder(tmp_path / "p")
+    text = PICTURES.format(tmp_path / "p")
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", limits[begun])
+    straight = train(text, tmp_path / "straight")
+    folder = stopped(text, tmp_path / "runs")
+    normal = load_run(folder).settings["normalise"]
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", limits[other])
+    resumed = train(text, tmp_path / "runs")
+    assert (resumed.folder, resumed.settings["normalise"]) == (folder, normal)
+    assert straight.settings["normalise"] == normal
+    ours, theirs = resumed.state(), straight.state()
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
+def test_a_run_goes_on_with_the_normalisation_that_it_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "0")
+    write_folder(tmp_path / "p")
+    folder = stopped(PICTURES.format(tmp_path / "p"), tmp_path / "runs")
+    about = json.loads((folder / "settings.json").read_text())
+    about["normalise"] = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}  # which earlier versions took
+    (folder / "settings.json").write_text(json.dumps(about))
+    assert train(PICTURES.format(tmp_path / "p"), tmp_path / "runs").settings["normalise"] == about["normalise"]

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,11 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from archdsl.data import Arrays, Streamed, load, split
+from archdsl.data.measured import FOLDER
+from archdsl.data.measured import streamed as statistics_of
 from archdsl.data.memory import available, resident_limit
+from archdsl.data.normalise import measured
+from archdsl.data.roots import cache_root
 from archdsl.errors import ArchError, EnvError
+from archdsl.settings.experiment import DataSettings
+from archdsl.train import prepare
 from archdsl.words.data.folders import Folder
+from archdsl.words.data.mixtures import RandomLabels
 from archdsl.words.data.parts import Subset, Valid
 
 from .conftest import write_folder
@@ -153,3 +162,51 @@ def test_memory_stays_bounded(streamed: Streamed) -> None:
     assert 1 <= opened <= 3 * (1 + 2 * 2), (
         "one taken, two ahead for each of two workers; a path is asked for up to thrice"
     )
+
+
+def test_mean_and_deviation_are_those_of_the_pictures_in_memory(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resident = streamed.read(np.arange(16))
+    for found, wanted in zip(statistics_of(streamed, "a" * 64), measured(resident), strict=True):
+        assert found == pytest.approx(wanted, rel=1e-12)
+    kept = statistics_of(streamed, "a" * 64)
+    half = streamed.take(np.arange(8))
+    assert statistics_of(half, "a" * 64) != kept
+    for path in streamed.paths:
+        path.unlink()
+    assert statistics_of(streamed, "a" * 64) == kept, "they are kept"
+    for fingerprint in ("", "b" * 64):
+        with pytest.raises(EnvError, match="does not decode"):
+            statistics_of(streamed, fingerprint)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"[1, 2]", b"[[1], [2]]", b'[["x"], [2]]', b"[[0, 0, NaN], [1, 1, 1]]", b"\xff"]
+)
+def test_kept_statistics_that_are_damaged_are_measured_again(streamed: Streamed, damage: bytes) -> None:
+    before = statistics_of(streamed, "a" * 64)
+    (kept,) = (cache_root() / FOLDER).glob("*.json")
+    kept.write_bytes(damage)
+    assert statistics_of(streamed, "a" * 64) == before
+
+
+def test_a_constant_channel_has_no_deviation(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.png" for n in range(3)]
+    for n, path in enumerate(paths):
+        Image.new("RGB", (8, 8), (n, 77, 0)).save(path)
+    mean, std = statistics_of(Streamed(paths, np.zeros(3, np.int64), 8, 0), "")
+    assert mean == pytest.approx((1 / 255, 77 / 255, 0))
+    assert std[0] > 0
+    assert std[1:] == (0, 0)
+
+
+def test_what_admits_a_set_into_memory_is_said(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", "0")
+    data = DataSettings(Folder(str(pictures), 8), subset=Subset(4), corrupt=(RandomLabels(),))
+    with pytest.raises(ArchError, match="cannot be changed once for all") as caught:
+        prepare._splits(data, 0, None)
+    found = re.search(r"ARCHDSL_RESIDENT_BYTES=(\d+)", caught.value.help)
+    assert found
+    monkeypatch.setenv("ARCHDSL_RESIDENT_BYTES", found[1])
+    assert len(prepare._splits(data, 0, None).train) == 4

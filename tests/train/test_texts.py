@@ -52,6 +52,12 @@ def test_windows_hold_the_text(tale: Path) -> None:
         assert (part.images.dtype, part.labels.dtype) == (np.int64, np.int64)
 
 
+def test_line_ends_are_one_character(tale: Path) -> None:
+    tale.write_bytes(TALE.replace("\n", "\r").encode() + TALE.replace("\n", "\r\n").encode())
+    assert Text(str(tale), 10).class_names == tuple(sorted(set(TALE)))
+    assert "".join(Text(str(tale), 10).parts()) == TALE * 2
+
+
 def test_a_test_text_beside_it(tale: Path) -> None:
     beside = tale.with_suffix(".test.txt")
     beside.write_text("a zebra sat on a mat, and the cat on the zebra.")
@@ -199,4 +205,8 @@ def test_other_texts(cli: Cli, place: Path) -> None:
     (place / "new.txt").write_text("on the mat the dog sat.\n" * 40)
     done = cli("eval", run, "--data", 'text("new.txt", length=16)', cwd=place)
     assert done.returncode == 2
-    assert "ids" in done.stderr or "characters" in done.stderr
+    assert "are not those that the net knows" in done.stderr
+    (place / "new.txt").write_text("on the mat the zebra dozed.\n" * 40)  # more of them
+    done = cli("eval", run, "--data", 'text("new.txt", length=16)', cwd=place)
+    assert done.returncode == 2
+    assert "are not those that the net knows" in done.stderr

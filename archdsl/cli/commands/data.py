@@ -136,7 +136,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
     """Write the picture and say what is in it.
 
     Raises:
-        ArchError: the set has no images, or the file is not a PNG.
+        ArchError: the set has no images, a word does not fit them, or the file is not a PNG.
         EnvError: the data is missing, or the file cannot be written.
     """
     from archdsl.cli.output import say
@@ -144,11 +144,18 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
     from archdsl.data.grid import VERSIONS, grid, png
     from archdsl.errors import ArchError
     from archdsl.export.target import check_target, replacing
+    from archdsl.registry.shapes import Ids
+    from archdsl.settings.checks import refuse, settings_findings
+    from archdsl.settings.experiment import DataSettings
+    from archdsl.settings.fold import fold_train
 
     if len(dataset.input) != 3:
-        raise ArchError(f"{dataset.name} is a table, which has no images", help="leave --save out")
+        kind = "text" if isinstance(dataset.input, Ids) else "table"
+        raise ArchError(f"{dataset.name} is a {kind}, which has no images", help="leave --save out")
     if file.suffix.lower() != ".png":
         raise ArchError(f"{file} is written as PNG", help=f"--save {file.with_suffix('.png')}")
+    of_words = (f for f in settings_findings(DataSettings(dataset, augment=words), fold_train(())) if f.about in words)
+    refuse(of_words)  # those that a run would refuse
     check_target(file)
     parts = load(dataset, root)
     train = parts.train

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, fx, nn
 
 from archdsl.data.augment.apply import augment
 from archdsl.data.augment.draws import Draws
 from archdsl.emit.build import build
+from archdsl.emit.normal import coefficients
 from archdsl.errors import ArchError
 from archdsl.expand import Graph
 from archdsl.ir.trace import Trace
@@ -31,13 +34,15 @@ class AugmentLayer(nn.Module):
         self.total: int | None = None
         self.start = 0
         self.mean, self.std = (torch.tensor(v, device=draws.device).view(1, -1, 1, 1) for v in (mean, std))
+        flat = (coefficients(mean, std)[0] == 0).view(1, -1, 1, 1).to(draws.device)
+        self.scale = self.std.masked_fill(flat, math.inf)  # a channel that is constant in the training data becomes 0
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
         images = ((x * self.std + self.mean) * 255).round().clamp(0, 255).to(torch.uint8)
         images = augment(images, self.words, self.draws, self.step, self.total, self.start)
-        return (images.float() / 255 - self.mean) / self.std
+        return (images.float() / 255 - self.mean) / self.scale
 
 
 class ModelAugmentation(nn.Module):

@@ -19,11 +19,10 @@ from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.train.checks import explained, is_out_of_memory
 from archdsl.train.distributed import Distributed
-from archdsl.train.fit import Recorder
+from archdsl.train.fit import Recorder, data_change
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.loop import FusedTrainer, NotFusable
 from archdsl.train.fused.model import fuse
-from archdsl.train.optim import merged_state
 from archdsl.train.options import FitOptions
 from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
@@ -88,7 +87,7 @@ def _opened(
     out = Path(options.out)
     recorders = []
     words = f"one of {len(setups)} seeds that are trained as one net"
-    for number, experiment in enumerate(experiments):
+    for number, (experiment, setup) in enumerate(zip(experiments, setups, strict=True)):
         try:
             folder = RunFolder.open(out, experiment)
         except RunLocked as error:
@@ -96,7 +95,7 @@ def _opened(
         stack.callback(folder.close)
         if find_run(out, experiment) is not None:
             raise NotFusable("one of them was begun before")
-        recorders.append(Recorder(folder, partial(listen, number)))
+        recorders.append(Recorder(folder, partial(listen, number), changed=data_change(setup, experiment, options)))
     for recorder, setup in zip(recorders, setups, strict=True):
         recorder.describe(setup)
         recorder.tell(replace(setup.started, notes=(*setup.started.notes, words)))
@@ -115,6 +114,5 @@ def _followed(trainer: FusedTrainer, recorders: Sequence[Recorder]) -> bool:
             recorder.folder.save(*trainer.checkpoint(number))
             stopped = stopped or isinstance(event, Stopped)
         elif isinstance(event, Finished):
-            correct = trainer.replicas[number].state.correct
-            recorder.folder.finish(merged_state(trainer.models[number]), recorder.result(event), correct)
+            recorder.finish(event, trainer.models[number], trainer.replicas[number].state.correct)
     return stopped

@@ -104,7 +104,7 @@ def _read(path: Path, size: int, changed: int) -> str:
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise EnvError(f"{path} is not a text: line {line} has a character of the value zero", help="name a text file")
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @data_word('text("tale.txt")', 'text("tale.txt", length=128)', slot="dataset", unpublished="a format")
