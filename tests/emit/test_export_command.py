@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -287,3 +288,12 @@ def test_a_checkpoint_with_averaged_weights_is_exported_with_those(run_folder: P
     assert main(["export", "run", "net.py"]) == 0
     found = load_file("net.safetensors")
     assert all(torch.equal(v, found[k]) for k, v in state.items())
+
+
+def test_numbers_with_active_dropout_are_compared_as_numbers(capfd: pytest.CaptureFixture[str]) -> None:
+    text = "input 6\nclasses 1\ntask regression\nnet linear(32) relu drop(0.3) linear(1)"
+    assert main(["export", text, "m.onnx", "--mc"]) == 0
+    said = capfd.readouterr().out
+    assert re.search(
+        r"dropout active, mean values within [1-9.]+e-\d+ of the largest of torch's \(batches 7\)", said
+    ), said
