@@ -93,7 +93,10 @@ def command(
     from archdsl.runs.events import WARNING, warnings_in
 
     if resume and again:
-        raise ArchError("--resume and --again contradict each other", help="--again begins anew; leave one of them out")
+        raise ArchError(
+            "--resume and --again contradict each other",
+            help="--again trains it from the first step; leave one of them out",
+        )
     out = out if out is not None else _beside(spec)
     chosen = _loaded(spec, out, data, set or ())
     experiment = experiment_of(chosen)
