@@ -110,7 +110,11 @@ def _parts(pictures: Pictures) -> tuple[tuple[Listed, Listed], tuple[str, ...]]:
     unused = (f"not used: the columns {', '.join(labels.unused)} of {path}",) if labels.unused else ()
     train = _listed(path, pictures)
     if test is not None:
-        return (train, _listed(test, pictures)), (*labels.notes, f"the test pictures are those of {test}", *unused)
+        return (train, _listed(test, pictures, spread=False)), (
+            *labels.notes,
+            f"the test pictures are those of {test}",
+            *unused,
+        )
     if len(train.names) < 2:
         raise EnvError(f"{path} names one picture, too few to train and test", help="add pictures")
     ranks = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in train.names]
@@ -121,7 +125,8 @@ def _parts(pictures: Pictures) -> tuple[tuple[Listed, Listed], tuple[str, ...]]:
     return (train.take(np.flatnonzero(~chosen)), train.take(np.flatnonzero(chosen))), (*labels.notes, split, *unused)
 
 
-def _listed(path: Path, pictures: Pictures) -> Listed:
+def _listed(path: Path, pictures: Pictures, spread: bool = True) -> Listed:
+    """The rows of a table; ``spread``: whether float32 must tell its numbers apart by their own spread, as in training."""
     heads = pictures.labels.heads
     found = named(path, pictures.file)
     lacking = [h.name for h in heads if h.name not in found.names]
@@ -140,7 +145,7 @@ def _listed(path: Path, pictures: Pictures) -> Listed:
             if names[first] != name:
                 what = f"{c.shown(name)}, the same file as {c.shown(names[first])} of row {first + 1}"
             raise c.at(path, row, pictures.file, what, "name each picture once")
-    return Listed(names, [path.parent / name for name in names], targets.read(held, heads, path))
+    return Listed(names, [path.parent / name for name in names], targets.read(held, heads, path, spread=spread))
 
 
 def _check(path: Path, row: int, column: str, name: str) -> None:
