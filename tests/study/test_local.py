@@ -118,6 +118,21 @@ def test_a_run_that_hangs_is_ended(home: Path, monkeypatch: pytest.MonkeyPatch) 
     assert time.monotonic() - begun < 20
 
 
+def test_what_takes_long_and_says_so_is_not_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation is not in the time limit; an evaluation says nothing while it lasts."""
+    monkeypatch.setattr(local, "GRACE", 1.0)
+    requests = [RunRequest("long", "net", "talk 15"), RunRequest("test", "net", "sleep 2", evaluation="mc(3)")]
+    found = [e for e in engine(home, limit=0.1).run(requests) if isinstance(e, RunResult)]
+    assert [e.status for e in found] == ["finished"] * 2
+
+
+def test_a_run_that_hangs_is_found_while_others_talk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "GRACE", 0.5)
+    requests = [RunRequest("slow", "net", "hang"), RunRequest("loud", "net", "talk 20")]
+    ended = [e.key for e in engine(home, limit=0.1).run(requests) if isinstance(e, RunResult)]
+    assert ended == ["slow", "loud"]
+
+
 def test_what_a_worker_prints_is_no_answer(home: Path) -> None:
     assert carried_out(home, ["chatter"])["k0"].status == "finished"
     assert "would not be JSON" in (home / "logs" / "worker-0.log").read_text()

@@ -38,6 +38,10 @@ def act(request: RunRequest, options: RunOptions, tell: Callable[[int, float], N
         os.kill(os.getpid(), signal.SIGTERM)
     if verb == "hang":
         time.sleep(60)
+    if verb == "talk":
+        for n in range(int(rest)):
+            tell(n, 0.5)
+            time.sleep(0.2)
     if verb == "chatter":
         sys.stdout.write("this would not be JSON\n")
         sys.stdout.flush()

@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from archdsl.atomic import open_own, writing
 from archdsl.errors import EnvError, InternalError
 from archdsl.processes import end_tree, environment, python
 from archdsl.study.execute.cores import gpus, pin
@@ -30,39 +29,17 @@ from archdsl.study.execute.messages import (
     result_of,
 )
 from archdsl.study.execute.pending import Pending
+from archdsl.study.execute.worker_process import WorkerProcess, log_of, opened
 
 WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
-GRACE = 35.0  # seconds over the time limit after which a run counts as hung; its own watchdog comes first
+# Seconds of silence over twice the time limit after which a process hangs whose own watchdog could not end it.
+GRACE = 600.0
+LOOK = 0.5  # seconds between two looks for such processes
 START = 180.0  # seconds in which a worker must be up
 STILLBORN = 3  # workers in a row that are killed before they are up
 LEAVE = 4.5  # seconds for checkpoints when the study is interrupted
 AGAIN = 0.5  # seconds until a run that another process has is looked at again
-
-
-@dataclass
-class _Worker:
-    number: int
-    process: subprocess.Popen[str]
-    log: IO[bytes]
-    begun: int = 0  # bytes that the log had before it
-    request: RunRequest | None = None
-    ready: bool = False
-    since: float = 0.0
-    done: int = 0
-    reader: threading.Thread | None = None
-
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        with suppress(OSError):  # it has died: its end is noticed elsewhere
-            self.process.stdin.write(json.dumps(message) + "\n")
-            self.process.stdin.flush()
-
-    def leave(self) -> None:
-        """Let it end when it is idle."""
-        assert self.process.stdin is not None
-        with suppress(OSError):
-            self.process.stdin.close()
 
 
 class Local:
@@ -76,11 +53,12 @@ class Local:
 
     def __init__(self, options: RunOptions, jobs: int, logs: Path, retry: int = 1, work: str = WORK) -> None:
         self.options, self.jobs, self.logs, self.retry, self.work = options, jobs, logs, retry, work
-        self.answers: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
-        self.workers: dict[int, _Worker] = {}
-        self.started: list[_Worker] = []  # those that were let go, too
+        self.answers: queue.Queue[tuple[WorkerProcess, dict[str, Any] | None]] = queue.Queue()
+        self.workers: dict[int, WorkerProcess] = {}
+        self.started: list[WorkerProcess] = []  # those that were let go, too
         self.tries: dict[str, int] = {}
         self.stillborn = 0
+        self.looked = 0.0
         self.waiting: list[tuple[float, RunRequest]] = []
 
     def run(
@@ -117,7 +95,7 @@ class Local:
 
     def _start(self, number: int) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
-        log = _log(self.logs / f"worker-{number}.log")
+        log = opened(log_of(self.logs, number))
         begun = os.fstat(log.fileno()).st_size
         threads = str(self.options.threads)
         process = subprocess.Popen(
@@ -131,7 +109,7 @@ class Local:
             start_new_session=True,
             env=environment(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, **self._gpu(number)),
         )
-        worker = _Worker(number, process, log, begun, since=time.monotonic())
+        worker = WorkerProcess(number, process, log, begun, since=time.monotonic())
         self.workers[number] = worker
         self.started.append(worker)
         pin(process.pid, number, self.jobs, self.options.threads)
@@ -147,7 +125,7 @@ class Local:
         known = [v.strip() for v in visible if v.strip()] or [str(n) for n in range(count)]
         return {"CUDA_VISIBLE_DEVICES": known[number % len(known)]}
 
-    def _read(self, worker: _Worker) -> None:
+    def _read(self, worker: WorkerProcess) -> None:
         assert worker.process.stdout is not None
         with worker.process.stdout as answers:
             for text in answers:
@@ -177,11 +155,16 @@ class Local:
                 worker.send(asdict(worker.request))
 
     def _listen(self, pending: Pending) -> Iterator[Ready | RunProgress | RunResult]:
-        try:
-            worker, answer = self.answers.get(timeout=AGAIN / 2 if self.waiting else 0.5)
-        except queue.Empty:
-            yield from self._overdue()
-            return
+        with suppress(queue.Empty):
+            yield from self._heard(*self.answers.get(timeout=AGAIN / 2 if self.waiting else LOOK), pending)
+        if (now := time.monotonic()) - self.looked >= LOOK:
+            self.looked = now
+            yield from self._overdue(now)
+
+    def _heard(
+        self, worker: WorkerProcess, answer: dict[str, Any] | None, pending: Pending
+    ) -> Iterator[Ready | RunProgress | RunResult]:
+        worker.since = time.monotonic() if worker.ready else worker.since
         if answer is None:
             yield from self._gone(worker, pending)
             return
@@ -195,7 +178,7 @@ class Local:
         elif kind == "result":
             yield from self._ended(worker, result_of(answer), pending)
 
-    def _ended(self, worker: _Worker, result: RunResult, pending: Pending) -> Iterator[RunResult]:
+    def _ended(self, worker: WorkerProcess, result: RunResult, pending: Pending) -> Iterator[RunResult]:
         request, worker.request = worker.request, None
         worker.done += 1
         if worker.done >= RECYCLED or result.status == "interrupted":  # by a signal that is not ours: it leaves
@@ -217,7 +200,7 @@ class Local:
         pending.again(request)
         return True
 
-    def _gone(self, worker: _Worker, pending: Pending) -> Iterator[RunResult]:
+    def _gone(self, worker: WorkerProcess, pending: Pending) -> Iterator[RunResult]:
         """A worker's output has ended."""
         if worker in self.started:
             self.started.remove(worker)
@@ -232,13 +215,13 @@ class Local:
             if code < 0 and self.stillborn <= STILLBORN:  # killed, not broken: another one takes its place
                 return
             raise EnvError(
-                f"a worker did not start (exit {code}): {self._last_words(worker) or 'it said nothing'}",
+                f"a worker did not start (exit {code}): {worker.last_words(self.logs) or 'it said nothing'}",
                 help="`archdsl train` with the same spec shows details",
             )
         request = worker.request
         if request is not None:
             how = f"signal {-code}" if code < 0 else f"exit {code}"
-            words = self._last_words(worker)
+            words = worker.last_words(self.logs)
             result = RunResult(
                 request.key, "failed", f"its process died ({how})" + (f": {words}" if words else ""), "died"
             )
@@ -246,27 +229,20 @@ class Local:
                 if not self._try_again(one, own, pending):
                     yield own
 
-    def _last_words(self, worker: _Worker) -> str:
-        """The last line that it has printed; its log has those of earlier ones, too."""
-        try:
-            said = (self.logs / f"worker-{worker.number}.log").read_bytes()[worker.begun :]
-        except OSError:
-            return ""
-        lines = said.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else ""
-
-    def _overdue(self) -> Iterator[RunResult]:
-        """Runs far over their time limit, and workers that never came up: their processes hang."""
-        now = time.monotonic()
+    def _overdue(self, now: float) -> Iterator[RunResult]:
+        """Runs of which nothing is heard far beyond their time limit, and workers that never came up: their processes hang."""
         for number, worker in list(self.workers.items()):
             if not worker.ready and now - worker.since > START:
                 raise EnvError(f"worker {number} did not start within {START:.0f} s", help="is the machine overloaded?")
-            limit = self.options.limit
-            if worker.request is not None and limit is not None and now - worker.since > 2 * limit + GRACE:
-                request = worker.request
+            request, limit = worker.request, self.options.limit
+            if (
+                request is None or request.evaluation or limit is None
+            ):  # an evaluation may take any time, and says nothing
+                continue
+            if now - worker.since > 2 * limit + GRACE:
                 del self.workers[number]
                 end_tree(worker.process.pid)
-                hung = RunResult(request.key, "timeout", f"it hung: no answer {GRACE:.0f} s after twice its limit")
+                hung = RunResult(request.key, "timeout", f"it hung: silent for {GRACE:.0f} s beyond twice its limit")
                 yield from (own for _, own in hung.of(request))
 
     def _end(self) -> None:
@@ -288,8 +264,3 @@ class Local:
             worker.log.close()
         self.started.clear()
         self.workers.clear()
-
-
-def _log(path: Path) -> IO[bytes]:
-    with writing(path):
-        return os.fdopen(open_own(path, os.O_CREAT | os.O_APPEND), "ab")
