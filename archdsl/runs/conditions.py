@@ -17,7 +17,7 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 # Not among them: the number of threads and CUDA graphs, which a study sets alike for all runs where they matter, and the
 # memory layout, which follows from precision and device.
-CONDITIONS = ("torch", "numerics", "device", "processor", "precision", "kernels", "compile")
+CONDITIONS = ("torch", "numerics", "device", "processor", "precision", "kernels", "compile", "processes")
 UNUSED = "unused"  # of kernels: the net has no layer that they know, so that it is the same with them and without
 TORCH = "torch"  # of kernels: its own alone
 
@@ -36,7 +36,13 @@ def conditions_of(versions: Mapping[str, Any]) -> dict[str, str]:
         "precision": precision_of(plan),
         "kernels": str(versions.get("kernels", "")),
         "compile": "on" if plan.get("compile") else "off",
+        "processes": str(versions.get("processes", 1)),
     }
+
+
+def worth_saying(conditions: Conditions) -> dict[str, str]:
+    """The conditions that people are shown: that one process trains is not said."""
+    return {k: v for k, v in conditions.items() if k != "processes" or v not in ("", "1")}
 
 
 def precision_of(plan: Mapping[str, Any]) -> str:

@@ -103,7 +103,9 @@ class RunFolder:
         experiment = self._experiment
         now = {**versions(device), **(conditions or {}), "plan": dict(plan)}
         if self._checkpoints.exist() and (self.path / VERSIONS).is_file():
-            self._check_same(read_object(self.path / VERSIONS), now)
+            before = read_object(self.path / VERSIONS)
+            self._check_same(before, now)
+            now |= self._gone_on(before, now)
         text = experiment.text if experiment.text.endswith("\n") else experiment.text + "\n"
         about = {
             "format": FORMAT,
@@ -129,6 +131,17 @@ class RunFolder:
                     f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
                     help="resume it where it was started, or train it again with --again",
                 )
+
+    def _gone_on(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+        """By how many processes a run is trained that goes on: one number after the other, where they differ."""
+        last, count = before.get("processes", 1), now.get("processes", 1)
+        if str(last).rpartition(" ")[2] == str(count):
+            return {"processes": last} if last != 1 else {}
+        self.warnings.append(
+            f"the number of processes of this run was {last} and is {count} now: batch norm (without syncbn), dropout and "
+            "rounding depend on it, so the result is not that of an undisturbed run; --again trains the run again"
+        )
+        return {"processes": f"{last}, then {count}"}
 
     def event(self, event: Event) -> None:
         """Append an event to the log; progress within an epoch is for the eye only and is not kept."""

@@ -144,6 +144,7 @@ def prepare(
         "processor": processor(device),
         "kernels": kernels(plan, device, model),
         "deterministic": device.type == "cpu" or options.deterministic,
+        **({"processes": distributed.size} if distributed.size > 1 else {}),
     }
     return Setup(job, device, plan, facts, _started(job, splits.source, device, notes), conditions)
 

@@ -20,6 +20,7 @@ from archdsl.runs.conditions import (
     differing,
     known_precision,
     usual,
+    worth_saying,
 )
 from archdsl.study.execute import cell
 from archdsl.study.execute.messages import RunOptions
@@ -61,6 +62,7 @@ def made(**more: Any) -> dict[str, str]:
         ({"kernels": "torch"}, "kernels"),
         ({"kernels": "native bb"}, "kernels"),
         ({"compile": True}, "compile"),
+        ({"processes": 4}, "processes"),
     ],
 )
 def test_each_condition_counts(change: dict[str, Any], name: str) -> None:
@@ -85,6 +87,12 @@ def test_the_usual_conditions_are_those_that_most_agree_with() -> None:
     assert usual([made(), made(torch="2.14")])["torch"] == "2.14"
     assert usual([]) == {}
     assert set(made()) == set(CONDITIONS)
+
+
+def test_one_process_is_not_said() -> None:
+    assert made()["processes"] == "1"
+    assert "processes" not in worth_saying(made())
+    assert worth_saying(made(processes="2, then 1"))["processes"] == "2, then 1"
 
 
 def test_one_list_of_precisions(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +18,18 @@ from archdsl.accelerate.plan import Plan
 from archdsl.data.batches import resident
 from archdsl.emit.layers.weights import ZeroBatchNorm1d, ZeroBatchNorm2d
 from archdsl.errors import ArchError
-from archdsl.runs.events import EpochDone, Finished, Progress, Stopped
+from archdsl.runs.conditions import conditions_of
+from archdsl.runs.events import EpochDone, Finished, Progress, Stopped, Warned
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train import prepare as setups
 from archdsl.train.checks import check_parts
 from archdsl.train.distributed import Distributed, joined
+from archdsl.train.fit import fit
 from archdsl.train.job import Job, steps_left
 from archdsl.train.loop import Training, train
 from archdsl.train.metrics import evaluate
 from archdsl.train.options import FitOptions
+from archdsl.train.signals import Interrupted
 from archdsl.train.sync_batchnorm import synchronise
 from archdsl.words.train.optimizers import Sgd
 from tests.forked import Forked
@@ -160,3 +167,26 @@ def test_each_batch_norm_is_over_the_images_of_all(forking: Forked) -> None:
     for found in together(forking, normalised):
         assert found.keys() == NORMS.keys()
         assert all(difference < 1e-5 for differences in found.values() for difference in differences), found
+
+
+def begun(rank: int, out: str) -> str:
+    asked = count()
+    try:
+        fit(small_net(10), experiment(), out=out, device="cpu", speed="plain", stop=lambda: next(asked) >= 3)
+    except Interrupted:
+        return "interrupted"
+    return "ended"
+
+
+def test_a_run_that_goes_on_in_fewer_processes_says_so(forking: Forked, tmp_path: Path) -> None:
+    assert together(forking, begun, str(tmp_path)) == ["interrupted"] * 2
+    (file,) = tmp_path.glob("*/versions.json")
+    assert json.loads(file.read_text())["processes"] == 2
+    heard: list[object] = []
+    for stop in (lambda: True, lambda: False):
+        with suppress(Interrupted):
+            fit(small_net(10), experiment(), out=tmp_path, device="cpu", speed="plain", stop=stop, listen=heard.append)
+    (warning,) = (e.text for e in heard if isinstance(e, Warned))
+    assert "number of processes of this run was 2 and is 1 now" in warning
+    assert json.loads(file.read_text())["processes"] == "2, then 1"
+    assert conditions_of(json.loads(file.read_text()))["processes"] == "2, then 1"

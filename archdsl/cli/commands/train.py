@@ -261,6 +261,8 @@ def origin(run: Run) -> str:
     known = provenance(run)
     parts = [f"{known['precision']} on {known['device']}", f"kernels {known['kernels']}", f"torch {known['torch']}",
              f"data {(known['fingerprint'] or 'unknown')[:8]}"]  # fmt: skip
+    several = run.versions.get("processes", 1)
+    parts += [f"{several} processes"] if several != 1 else []
     return f"cached: trained {known['trained']}, {', '.join(parts)}; --again trains it again"
 
 

@@ -10,6 +10,7 @@ from archdsl.cli.output import tell
 from archdsl.cli.views.study_progress import fresh
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import printable
+from archdsl.runs.conditions import worth_saying
 from archdsl.runs.events import WARNING, warnings_in
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.report.tables import duration
@@ -47,7 +48,7 @@ class Following:
         """Say an event."""
         if isinstance(event, Ready) and not self.said:
             self.said = True
-            tell(self.stream, ", ".join(f"{k} {v}" for k, v in event.conditions.items()))
+            tell(self.stream, ", ".join(f"{k} {v}" for k, v in worth_saying(event.conditions).items()))
         if isinstance(event, RunProgress):
             self._warn(event.key, event.warnings, search)
         if isinstance(event, RunResult):

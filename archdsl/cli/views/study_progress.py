@@ -11,6 +11,7 @@ from archdsl.cli.output import tell
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import many
 from archdsl.report.text import printable, printable_lines
+from archdsl.runs.conditions import worth_saying
 from archdsl.runs.events import WARNING, warnings_in
 from archdsl.study.execute.messages import Ready, RunProgress, RunResult
 from archdsl.study.plan.cells import Cell, own_cells
@@ -88,7 +89,7 @@ class Watching:
                 self.note(*(text for text in notes if text not in self.noted))
                 self.noted.update(notes)
                 if self.ended == 0 and not self.share:
-                    self._say(", ".join(f"{k} {v}" for k, v in conditions.items()), once=True)
+                    self._say(", ".join(f"{k} {v}" for k, v in worth_saying(conditions).items()), once=True)
             case RunProgress(key=key, share=share):
                 self.share[key] = share
                 self._warn(key, event.warnings)

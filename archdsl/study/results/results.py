@@ -14,7 +14,7 @@ from typing import Any
 from archdsl.data.fingerprint import short
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import many
-from archdsl.runs.conditions import CONDITIONS, usual
+from archdsl.runs.conditions import CONDITIONS, usual, worth_saying
 from archdsl.study.plan.arms import Arm, Arms
 from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.claims import ClaimedPair
@@ -215,7 +215,7 @@ def results(
         arms.design.name,
         arms.design.aliases,
         (first, *rest),
-        {**{k: conditions.get(k, "") for k in CONDITIONS}, "data": _data(every, found)},
+        {**worth_saying({k: conditions.get(k, "") for k in CONDITIONS}), "data": _data(every, found)},
         _notes(arms),
         failures,
         options,
