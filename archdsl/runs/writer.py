@@ -138,8 +138,8 @@ class RunFolder:
         if str(last).rpartition(" ")[2] == str(count):
             return {"processes": last} if last != 1 else {}
         self.warnings.append(
-            f"the run was trained by {last} processes and continues with {count}: batch norm (without syncbn), dropout and "
-            "rounding depend on their number, so its result is not that of an undisturbed run"
+            f"the number of processes of this run was {last} and is {count} now: batch norm (without syncbn), dropout and "
+            "rounding depend on it, so the result is not that of an undisturbed run; --again trains the run again"
         )
         return {"processes": f"{last}, then {count}"}
 

@@ -187,6 +187,6 @@ def test_a_run_that_goes_on_in_fewer_processes_says_so(forking: Forked, tmp_path
         with suppress(Interrupted):
             fit(small_net(10), experiment(), out=tmp_path, device="cpu", speed="plain", stop=stop, listen=heard.append)
     (warning,) = (e.text for e in heard if isinstance(e, Warned))
-    assert "trained by 2 processes and continues with 1" in warning
+    assert "number of processes of this run was 2 and is 1 now" in warning
     assert json.loads(file.read_text())["processes"] == "2, then 1"
     assert conditions_of(json.loads(file.read_text()))["processes"] == "2, then 1"
