@@ -138,10 +138,9 @@ class Drawer:
         for pieces in self.grouped(items):
             start, stop = pieces[0].start, pieces[-1].stop
             chips, main = _chips(pieces)
-            values = self.outline.values[start:stop]
-            path = values[0].row.path if len(pieces) == 1 else self.outline.values[pieces[main].start].row.path
+            path = self.outline.values[start if len(pieces) == 1 else pieces[main].start].row.path
             tag = next((p.label for p in pieces if p.label), "")
-            macs = sum(v.row.layer.macs for v in values)
+            macs = self.outline.macs(start, stop)
             found.append(Box(self.add(start, stop, 1), chips, main, path, self.outline.params(start, stop), macs,
                              self.outline.shape(stop - 1), tag))  # fmt: skip
         return found

@@ -13,6 +13,7 @@ from archdsl.registry import MISSING, Arg, Entry, defaults, find, params
 from archdsl.registry.layer_range import LayerRange
 from archdsl.syntax import ast
 
+ARITHMETIC = ("A208", "A218", "A406")  # what is wrong with a value, which a network cannot be
 Expand = Callable[[ast.Expr, Env], Any]
 
 
@@ -89,8 +90,10 @@ def _is_given(flag: ast.Word, env: Env) -> bool:
         return False
     try:
         found = value(flag, env)
-    except SpecError:  # a network
-        return False
+    except SpecError as error:
+        if any(d.code in ARITHMETIC for d in error.diagnostics):
+            raise
+        return False  # a network
     network = isinstance(found, Name) and find("net", found) is not None
     return not network and bool(found != flag.name)
 

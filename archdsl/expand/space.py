@@ -52,10 +52,17 @@ class Dimension:
         """A value at random: a choice, or a number that is uniform on the scale."""
         if self.kind == "choices":
             return chance.randrange(len(self.texts))
-        half = 0.5 if self.kind == "whole" else 0.0  # rounded, each end has as much of the scale as its neighbour
-        low, high = self.low - half, self.high + half
+        low, high = self.ends
         value = math.exp(chance.uniform(math.log(low), math.log(high))) if self.log else chance.uniform(low, high)
         return min(max(round(value) if self.kind == "whole" else value, self.low), self.high)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Between which numbers of a range are drawn before they are rounded: each end has as much of the scale as its
+        neighbours.
+        """
+        half = 0.5 if self.kind == "whole" else 0.0
+        return self.low - half, self.high + half
 
     @property
     def size(self) -> int | None:

@@ -145,6 +145,8 @@ def refusal(version: Version, offset: int, new: str) -> str:
         return f"`{new}` is a word of the language"
     if here.kind == "let" and new != here.name.text and new in version.lets:
         return f"`{new}` is already a let"
+    if here.kind != "mark" and (flag := next((n for n in (here.name.text, new) if _is_flag(version, here, n)), "")):
+        return f"`{flag}` is also a flag of a word here; rename it by hand in all places"
     return _captured(version, here, new) if new != here.name.text else ""
 
 
@@ -159,16 +161,30 @@ def _also_elsewhere(version: Version, offset: int, label: str) -> str:
     return ""
 
 
+def _is_flag(version: Version, here: Target, text: str) -> bool:
+    """Whether a name stands as a flag where this let or parameter is known: one of the same name gives the flag its value."""
+    let = _let(version, here)
+    return any(
+        name.text == text and name.kind == "argument" and isinstance(name.node, ast.Word)
+        for unit, names in version.names
+        if let is None or (unit.items and unit.items[0] is let)
+        for name in names
+    )
+
+
 def _captured(version: Version, here: Target, new: str) -> str:
     """Why a parameter or a value cannot get a name: another one has it where this one is used."""
-    let = _let(version, here)
+    let, old = _let(version, here), here.name.text
     for unit, names in version.names:
+        used = any(n.text == old and n.kind in ("let", "word") and not n.defines for n in names)
         for name in names:
             if name.text != new:
                 continue
+            if here.kind == "let" and name.kind == "param" and name.defines and used:
+                return f"`{new}` is a parameter where `{old}` is used"
             if here.kind == "mark" and name.kind == "mark":
                 return f"`@{new}` is already a value"
-            if let is not None and name.kind != "argument" and (unit.items and unit.items[0] is let):
+            if let is not None and name.kind != "argument" and unit.items and unit.items[0] is let:
                 return f"`{new}` is already used in `{let.name}`"
     return ""
 

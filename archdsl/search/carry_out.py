@@ -76,13 +76,13 @@ class Search:
 
     def replay(self) -> None:
         """Take what the store has, and begin nothing: the order stands where it would continue."""
-        self._look()
+        self.look()
         while self._failed_before():
-            self._look()
+            self.look()
 
     def more(self, idle: int) -> Sequence[RunRequest]:
         """Requests for so many idle workers. What failed before is tried again where there is time for it."""
-        self._look()
+        self.look()
         given: list[RunRequest] = []
         while len(given) < idle and self._ready:
             job = self._ready[0]
@@ -90,7 +90,7 @@ class Search:
                 self._ready.popleft()
                 given.append(self._request(job))
             elif self._failed_before():
-                self._look()
+                self.look()
             else:
                 self.stopped = True
                 break
@@ -109,7 +109,7 @@ class Search:
     def _candidate(self, job: Job) -> Candidate:
         return self.candidates.every[job.candidate]
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Take the jobs that can begin; those whose results are there are known at once."""
         for job in self.order.ready(self._score):
             score = self.scores.score(self._candidate(job), job.rung)

@@ -128,7 +128,8 @@ class _Code:
         drawn = chance.random(many)
         if d.kind == "real" or d.high == d.low:
             return drawn
-        whole = np.round(d.low * (d.high / d.low) ** drawn if d.log else d.low + drawn * (d.high - d.low))
+        low, high = d.ends
+        whole = np.round(low * (high / low) ** drawn if d.log else low + drawn * (high - low))
         return self.column(np.clip(whole, d.low, d.high))  # those that are one value are one row
 
 

@@ -81,7 +81,8 @@ class SearchExecution:
         return None if self.how.budget.seconds is None else self.how.budget.seconds - self.record.seconds
 
     def check(self) -> None:
-        """Refuse a budget that is too small for one run.
+        """Refuse a budget that is too small for one run on a CPU. On a GPU the rates of small and large nets differ so much that
+        nothing is known beforehand.
 
         Raises:
             ArchError: it is.
@@ -89,10 +90,13 @@ class SearchExecution:
         seconds = self.how.budget.seconds
         if seconds is None or self.record.seconds:
             return
-        rate = self._rate()
-        self.search.replay()
+        kind = self.how.device.partition(":")[0]
+        if kind not in ("auto", "cpu") or (kind == "auto" and gpus()):
+            return
+        rate = measured_rate(self.how.runs, "cpu") or RATE
+        self.search.look()
         epochs = self.search.order.reached(0, 0)
-        one = OVERHEAD + self.candidates.work(0, epochs) / rate if rate is not None else 0.0
+        one = OVERHEAD + self.candidates.work(0, epochs) / rate
         if one > (1 - FOLLOW_UP) * seconds:
             whose = (
                 "one run" if len(self.options.rungs) == 1 else f"the first rung of one run ({many(epochs, 'epoch')})"
@@ -102,13 +106,6 @@ class SearchExecution:
                 f"{100 * (1 - FOLLOW_UP):.0f} % of the budget are for searching",
                 help="give it more time, fewer epochs (--set train.epochs=2) or --rungs",
             )
-
-    def _rate(self) -> float | None:
-        """The work a second that one run can be expected to do; None where nothing is known, as on a GPU without a run."""
-        kind = self.how.device.partition(":")[0]
-        if kind == "auto":
-            kind = "cuda" if gpus() else "cpu"
-        return measured_rate(self.how.runs, kind) or (RATE if kind == "cpu" else None)
 
     def run(self, listen: Listener = lambda event, search: None) -> None:
         """Train candidates until the budget of the search is spent.

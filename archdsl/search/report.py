@@ -173,7 +173,12 @@ def change(results: SearchResults) -> Iterator[str]:
         if has_base:
             yield "no candidate beside the base has a result"
         else:
-            yield f"{name_of(best)} alone has a result" if best is not None else "no candidate has a result"
+            yield (
+                f"{name_of(best)} is the best of the search; without a base nothing is compared with one winner, --winners 2 "
+                "compares the best two"
+                if best is not None
+                else "no candidate has a result"
+            )
         return
     open_ = [a.name for a in results.judged.arms if a.verdict is None or a.verdict.decision == "open"][1:]
     stay = "stay" if len(open_) > 1 else "stays"

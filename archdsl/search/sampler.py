@@ -145,8 +145,8 @@ class Sampler:
             if has_order(d):
                 return order[int(trial.suggest_int(d.name, 0, last))]
             return int(trial.suggest_categorical(d.name, list(range(last + 1))))
-        value = float(trial.suggest_float(d.name, d.low, d.high, log=d.log))
-        return round(value) if d.kind == "whole" else value  # Optuna's whole numbers take it much longer
+        value = float(trial.suggest_float(d.name, *d.ends, log=d.log))  # Optuna's whole numbers take it much longer
+        return min(max(round(value), int(d.low)), int(d.high)) if d.kind == "whole" else value
 
 
 def trial_of(space: Space, drawn: Drawn, values: Values, whole: bool, objectives: int) -> Any:
@@ -168,7 +168,7 @@ def trial_of(space: Space, drawn: Drawn, values: Values, whole: bool, objectives
             distributions[d.name] = CategoricalDistribution(list(range(len(d.texts))))
         else:
             params[d.name] = float(value)
-            distributions[d.name] = FloatDistribution(d.low, d.high, log=d.log)
+            distributions[d.name] = FloatDistribution(*d.ends, log=d.log)
     return optuna.trial.create_trial(
         params=params,
         distributions=distributions,

@@ -90,5 +90,5 @@ def _lost(dataset: object, train: Arrays, mean: Floats, std: Floats) -> str:
     if not names:
         return ""
     which = many(len(names), "feature varies", "features vary")
-    why = "by less than a millionth of the mean, too little for float32, so that the network sees 0"
+    why = "by less than a millionth of the mean, which counts as constant, so that the network sees 0"
     return f"warning: {which} {why}; subtract a constant: {listed(names)}"

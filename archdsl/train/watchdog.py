@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 GRACE = 30.0  # seconds after the limit in which the loop may still end by itself
 HUNG = 3  # the exit code of a run that failed
+PAUSE = 600.0  # seconds that a batch of an evaluation may take, which no limit counts
 LOOK = 1.0  # seconds between two looks at the clock
 
 
@@ -21,15 +22,13 @@ class Watchdog:
     """
 
     def __init__(self, limit: float | None = None, grace: float = GRACE) -> None:
-        self._limit, self._left, self._grace = limit, limit or 0.0, grace
+        self._limit, self._grace = limit, grace
         self._ended = threading.Event()
-        self.beat()
+        self.beat(limit or 0.0)
 
     def beat(self, left: float | None = None) -> None:
-        """A sign of life, with the seconds of training that are left."""
-        if left is not None:
-            self._left = max(left, 0.0)
-        self._deadline = time.monotonic() + self._left + self._grace
+        """A sign of life, with the seconds of training that are left; None before what is not training."""
+        self._deadline = time.monotonic() + (PAUSE if left is None else max(left, 0.0)) + self._grace
 
     def rest(self) -> None:
         """No sign of life is expected until the next one."""

@@ -53,6 +53,21 @@ def test_renaming_what_a_stage_gives(editor: Editor) -> None:
         ("net stem: conv(8) gap linear(10)\ntrain adam freeze(stem)", "stem:", "root", "`stem` is also in line 2"),
         ("let w = 8\nlet f(c) = conv(c) conv(w)\nnet f(16)", "c)", "w", "`w` is already used in `f`"),
         ("let f(c, s=1) = conv(c, s=s)\nnet f(16, s=2)", "s=2", "c", "`c` is already used in `f`"),
+        (
+            "let f(c, m=true) = attention(4, causal) linear(c)\nnet f(64)",
+            "m=",
+            "causal",
+            "`causal` is also a flag of a word",
+        ),
+        (
+            "let f(c, causal=false) = attention(4, causal) linear(c)\nnet f(64)",
+            "causal=",
+            "m",
+            "`causal` is also a flag",
+        ),
+        ("let w = 8\nlet f(c) = conv(c) conv(w)\nnet f(16)", "w =", "c", "`c` is a parameter where `w` is used"),
+        ("let late = 60%\nnet conv(8) drop(0.3, late)", "late =", "late_one", "`late` is also a flag of a word here"),
+        ("let p = 60%\nnet conv(p) drop(0.3, late)", "p =", "late", "`late` is also a flag of a word here"),
         ("net conv(8) as x conv(8) as y cat(@x | @y)", "x conv", "y", "`@y` is already a value"),
     ],
 )

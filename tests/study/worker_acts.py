@@ -37,6 +37,7 @@ def act(request: RunRequest, options: RunOptions, tell: Callable[[int, float], N
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         os.kill(os.getpid(), signal.SIGTERM)
     if verb == "hang":
+        tell(1, 0.5)
         time.sleep(60)
     if verb == "talk":
         for n in range(int(rest)):

@@ -60,7 +60,9 @@ print("left")
 """
 
 
-@pytest.mark.parametrize(("then", "sleep", "code"), [("dog.rest()", 2.5, 0), ("dog.rest(); dog.beat()", 30, HUNG)])
+@pytest.mark.parametrize(
+    ("then", "sleep", "code"), [("dog.rest()", 2.5, 0), ("dog.beat()", 2.5, 0), ("dog.rest(); dog.beat(0.0)", 30, HUNG)]
+)
 def test_signs_of_life_put_the_end_off(then: str, sleep: float, code: int) -> None:
     text = ALIVE.format(then=then, sleep=sleep)
     ended = subprocess.run([sys.executable, "-c", text], check=False, capture_output=True, text=True, timeout=60)
@@ -89,7 +91,7 @@ def test_what_is_no_training_is_not_counted(tmp_path: Path, monkeypatch: pytest.
     text = "net gap linear(classes)\ndata fashion-mini subset(60) valid(20)\ntrain sgd(0.1) epochs(2) batch(20) evalbatch(5)\n"
     go(text, tmp_path, limit=1000.0)
     # After the constructor's own: two epochs, the end of training, the test and the validation images, the result.
-    assert re.fullmatch("b(ssbbbbr){2}rb{9,}r", "".join(heard)), "".join(heard)
+    assert re.fullmatch("s(ssbbbbr){2}rb{9,}r", "".join(heard)), "".join(heard)
 
 
 def test_the_watch_ends_with_the_block() -> None:

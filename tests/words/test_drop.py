@@ -194,6 +194,14 @@ def test_dropconnect_gives_what_the_dropped_weights_give() -> None:
     assert torch.equal(module.f.weight_ih_l0, torch.ones(15, 4))  # type: ignore[arg-type]
 
 
+def test_dropconnect_leaves_a_recurrent_layer_with_its_own_parameters() -> None:
+    """Else cuDNN would lay them out anew in the next evaluation, from under a captured graph."""
+    module = layers.DropConnect(layers.GRU(4, 5, batch_first=True), 0.5)
+    module(torch.rand(3, 1, 4))
+    flat = [getattr(module.f, name) for name in module.f._flat_weights_names]  # type: ignore[union-attr]
+    assert all(kept is own for kept, own in zip(module.f._flat_weights, flat, strict=True))  # type: ignore[arg-type, union-attr]
+
+
 def test_dropconnect_leaves_the_scales_of_normalisations() -> None:
     module = next(m for m in net("dropconnect(conv(8) ln(axis=[1, 2, 3]), 0.5)").modules() if hasattr(m, "parts"))
     assert list(module.parts()[0]) == ["conv.weight"]  # type: ignore[operator]

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from archdsl.cli.output import say
 from archdsl.errors import ArchError
 from archdsl.export.target import real
-from archdsl.runs.correct import CORRECT
-from archdsl.runs.run import EVENTS, OUTCOME, RESULT, SPEC, VERSIONS, WEIGHTS
+from archdsl.runs.run import SPEC
+from archdsl.runs.store.remove import EVALUATIONS, is_own
 from archdsl.runs.store.settings import SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-OWN = frozenset((SPEC, SETTINGS, VERSIONS, EVENTS, WEIGHTS, RESULT, OUTCOME, CORRECT))  # what a run writes
 
 
 def announce(*files: Path) -> None:
@@ -26,9 +24,11 @@ def announce(*files: Path) -> None:
     """
     for file in files:
         place = real(file)
-        if place.name in OWN and all((place.parent / name).is_file() for name in (SPEC, SETTINGS)):
+        run = place.parent.parent if place.parent.name == EVALUATIONS else place.parent
+        own = run is not place.parent or is_own(place.name)
+        if own and all((run / name).is_file() for name in (SPEC, SETTINGS)):
             raise ArchError(
-                f"{file} is a file of the run {place.parent} itself, and to replace it would damage the run",
+                f"{file} is a file of the run {run} itself, and to replace it would damage the run",
                 help="give another name, or name another folder",
             )
     for file in files:

@@ -99,8 +99,15 @@ class DropConnect(Phased):
             weights = {k: w * ((torch.rand(w.shape, device=w.device) < keep) / keep) for k, w in dropped.items()}
         else:
             weights = {k: F.dropout(w, self.rate) for k, w in dropped.items()}
-        # cuDNN lays what a recurrent layer has side by side: without copies of the biases it would move the parameters
-        return torch.func.functional_call(self.f, weights | {k: w.clone() for k, w in kept.items()}, (x,))
+        rooms = [] if torch.compiler.is_compiling() else [m for m in self.f.modules() if isinstance(m, nn.RNNBase)]
+        laid = [(module._flat_weights, module._flat_weight_refs) for module in rooms]
+        # cuDNN lays what a recurrent layer has side by side: without copies of the biases it would move the parameters now, and
+        # without what the layer remembers of them it would do so in the next call, from under a captured graph.
+        try:
+            return torch.func.functional_call(self.f, weights | {k: w.clone() for k, w in kept.items()}, (x,))
+        finally:
+            for module, (flat, refs) in zip(rooms, laid, strict=True):
+                module._flat_weights, module._flat_weight_refs = flat, refs
 
     def parts(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """By name the weights that are dropped, which are not the scales of normalisations, and the other parameters of

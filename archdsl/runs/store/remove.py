@@ -27,6 +27,11 @@ OWN = (
 EVALUATIONS, EVALUATED = "evaluations", ("*.json", "*.bits", ".tmp-*")  # a folder, and the files in it
 
 
+def is_own(name: str) -> bool:
+    """Whether a file of this name in the folder of a run is one that the run has written."""
+    return any(fnmatchcase(name, own) for own in OWN)
+
+
 def check_removable(folder: Path) -> None:
     """Refuse what is not a run folder and nothing else.
 

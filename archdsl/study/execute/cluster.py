@@ -7,6 +7,7 @@ file system, a finished run travels back and is put into it, its result last.
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import time
@@ -25,6 +26,7 @@ from archdsl.study.execute.bring import bring
 from archdsl.study.execute.local import AGAIN, LEAVE, WORK
 from archdsl.study.execute.messages import INFRASTRUCTURE, More, Ready, RunOptions, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.pending import Pending
+from archdsl.words.data.heads import own_path
 
 LOOK = 2.0  # seconds between two looks for nodes that joined, and at the progress of runs
 TOKEN = ".shared-"
@@ -61,7 +63,7 @@ class Cluster:
         collect: bool | None = None,
     ) -> None:
         # A node works in a folder of its own, where a relative path would mean another place.
-        root = None if options.data_root is None else str(Path(options.data_root).resolve())
+        root = None if options.data_root is None else os.path.abspath(own_path(options.data_root))
         self.options = replace(options, out=str(Path(options.out).resolve()), data_root=root)
         self.jobs, self.retry, self.address, self.work, self.collect = jobs, retry, address, work, collect
         self.token = TOKEN + secrets.token_hex(8)

@@ -35,6 +35,7 @@ WORK = "archdsl.study.execute.cell:train_cell"
 RECYCLED = 1000  # runs after which a worker is replaced: what libraries cache for each net is never freed
 # Seconds of silence over twice the time limit after which a process hangs whose own watchdog could not end it.
 GRACE = 600.0
+STOPPED = 60.0  # seconds between two looks after which this process cannot have listened
 LOOK = 0.5  # seconds between two looks for such processes
 START = 180.0  # seconds in which a worker must be up
 STILLBORN = 3  # workers in a row that are killed before they are up
@@ -151,13 +152,16 @@ class Local:
         self.waiting = [(when, o) for when, o in self.waiting if when > now]
         for worker in self.workers.values():
             if worker.ready and worker.request is None and (request := pending.take()) is not None:
-                worker.request, worker.since = request, now
+                worker.request, worker.since, worker.trains = request, now, False
                 worker.send(asdict(worker.request))
 
     def _listen(self, pending: Pending) -> Iterator[Ready | RunProgress | RunResult]:
         with suppress(queue.Empty):
             yield from self._heard(*self.answers.get(timeout=AGAIN / 2 if self.waiting else LOOK), pending)
         if (now := time.monotonic()) - self.looked >= LOOK:
+            if now - self.looked > STOPPED:  # by Ctrl+Z, or a machine that slept: what was not heard is no silence
+                for worker in self.workers.values():
+                    worker.since = now
             self.looked = now
             yield from self._overdue(now)
 
@@ -173,6 +177,7 @@ class Local:
             worker.ready, self.stillborn = True, 0
             yield Ready(**answer)
         elif kind == "progress":
+            worker.trains = True
             news = progress_of(answer)
             yield from (replace(news, key=one.key) for one in (worker.request.each if worker.request else ()))
         elif kind == "result":
@@ -235,9 +240,8 @@ class Local:
             if not worker.ready and now - worker.since > START:
                 raise EnvError(f"worker {number} did not start within {START:.0f} s", help="is the machine overloaded?")
             request, limit = worker.request, self.options.limit
-            if (
-                request is None or request.evaluation or limit is None
-            ):  # an evaluation may take any time, and says nothing
+            # An evaluation may take any time, and so may what comes before the first step; both say nothing.
+            if request is None or request.evaluation or limit is None or not worker.trains:
                 continue
             if now - worker.since > 2 * limit + GRACE:
                 del self.workers[number]

@@ -26,6 +26,7 @@ class WorkerProcess:
     request: RunRequest | None = None
     ready: bool = False
     since: float = 0.0
+    trains: bool = False  # whether progress of its request was heard
     done: int = 0
     reader: threading.Thread | None = None
 

@@ -46,6 +46,12 @@ def test_the_figures_of_a_frame_are_of_all_copies_and_passes() -> None:
     assert "1.17 k  884.7 k" in drawn("conv(8) (shared(conv(8), 3) relu)*2 gap linear(10)")
 
 
+def test_a_layer_within_shared_has_the_figures_of_all_its_passes() -> None:
+    lines = drawn("conv(8) shared(conv(8, 5) relu (conv(8) relu)*2, 3) gap linear(10)").splitlines()
+    (five,) = (line for line in lines if "conv 5×5" in line)
+    assert "1.61 k   1.23 M" in five, five  # 8·8·25 + 8 parameters, 3 · 8·8·25·256 MACs
+
+
 def test_a_line_that_passes_is_not_one_that_ends() -> None:
     net = "conv(8) as a conv(8,5) as b conv(8,1) as c add(id | @a) add(id | @b) add(id | @c) gap linear(10)"
     rails = [line[:8].rstrip() for line in drawn(net).splitlines()]
