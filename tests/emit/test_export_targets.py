@@ -118,6 +118,13 @@ def test_the_files_of_a_run_are_not_replaced(args: list[str], here: Path, run_fo
     assert before == {p: p.read_bytes() for p in run_folder.iterdir() if p.is_file()}
 
 
+@pytest.mark.parametrize("name", ["measured.json", "evaluations/0a1b.json"])
+def test_figures_of_a_run_are_its_own_too(run_folder: Path, name: str, capfd: Out) -> None:
+    (run_folder / "evaluations").mkdir(exist_ok=True)
+    assert main(["export", "run", f"run/{name}", "--to", "onnx"]) == 2
+    assert "is a file of the run" in capfd.readouterr().err
+
+
 def test_other_files_in_the_folder_of_a_run_are_welcome(run_folder: Path) -> None:
     assert main(["export", "run", "run/net.py"]) == 0
     assert (run_folder / "net.safetensors").is_file()

@@ -16,7 +16,7 @@ from archdsl.export.target import replacing
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.lock import LOCK, lock_run
 from archdsl.runs.store.log import EVENTS, append, repair, sync
-from archdsl.study.execute.local import _log
+from archdsl.study.execute.worker_process import opened
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 TEXT = b'{"event":"started"}\n{"torn'  # which a log would be cut off at
@@ -90,8 +90,8 @@ def test_output_files_and_logs_of_workers(folder: Path, outside: Path) -> None:
         file.write_text("new")
     (folder / "worker-0.log").symlink_to(outside)
     with pytest.raises(EnvError, match="is a link"):
-        _log(folder / "worker-0.log")
-    _log(folder / "worker-1.log").close()
+        opened(folder / "worker-0.log")
+    opened(folder / "worker-1.log").close()
     assert outside.read_bytes() == TEXT
 
 

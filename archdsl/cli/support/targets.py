@@ -25,7 +25,7 @@ def announce(*files: Path) -> None:
     for file in files:
         place = real(file)
         run = place.parent.parent if place.parent.name == EVALUATIONS else place.parent
-        own = run is not place.parent or is_own(place.name)
+        own = run != place.parent or is_own(place.name)
         if own and all((run / name).is_file() for name in (SPEC, SETTINGS)):
             raise ArchError(
                 f"{file} is a file of the run {run} itself, and to replace it would damage the run",
