@@ -115,7 +115,7 @@ def check_logits(path: Path, size: int | None = None) -> None:
     trace = completed(path, size).trace
     images = torch.randn(2, *trace.input, generator=torch.Generator().manual_seed(1))
     theirs = peer(path)
-    constants = [n for n, _ in theirs.named_buffers() if not n.rpartition(".")[2].startswith(("running_", "num_"))]
+    constants = constants_of(theirs)
     theirs = peer(path, "cpu") if constants else theirs.to_empty(device="cpu")  # a table of distances is not random
     randomise(theirs, constants)
     with torch.no_grad():
@@ -131,6 +131,11 @@ def check_logits(path: Path, size: int | None = None) -> None:
     scale = expected.abs().max()
     assert (expected[0] - expected[1]).abs().max() > 0.01 * scale, "the peer does not look at its input"
     assert (found - expected).abs().max() <= TOLERANCE * scale
+
+
+def constants_of(model: nn.Module) -> list[str]:
+    """The names of what a net computes for itself, such as masks and tables of distances: it is not random."""
+    return [n for n, _ in model.named_buffers() if not n.rpartition(".")[2].startswith(("running_", "num_"))]
 
 
 def randomise(model: nn.Module, constants: Collection[str] = ()) -> None:
