@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from archdsl.device import wide
+from archdsl.errors import ArchError
 from archdsl.evaluate.mc import Prediction
 
 BINS = 15  # of Guo et al. 2017
@@ -137,7 +138,11 @@ class Tally:
         )
 
     def read(self) -> Report:
-        """The scores; waits for the device."""
+        """The scores; waits for the device.
+
+        Raises:
+            ArchError: nothing was counted.
+        """
         bins, classes = self._bins, self._classes
         whole = torch.cat((self._confusion, self._counts)).tolist()
         sums = self._sums.tolist()
@@ -146,7 +151,10 @@ class Tally:
         held, hits, confidence = counts[:bins], counts[bins : 2 * bins], sums[:bins]
         images = sum(held)
         if not images:
-            raise ValueError("no image was counted")
+            raise ArchError(
+                "no pixel or token of this part counts: all of them are ignored",
+                help="give pixels the number of a class, or take another part with --part",
+            )
         nll, brier, entropy, information = (s / images for s in sums[bins:])
         return Report(
             images,

@@ -207,3 +207,10 @@ def test_more_pixels_than_32_bits_hold_are_counted() -> None:
     found = tally.read()
     assert found.images == found.confusion[0][0] == before + 4
     assert found.accuracy == 1
+
+
+def test_a_part_whose_places_are_all_ignored_has_no_scores() -> None:
+    tally = Tally(2, CPU)
+    tally.add(Prediction(torch.zeros(0, 2, dtype=torch.float64)), torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ArchError, match="all of them are ignored"):
+        tally.read()
