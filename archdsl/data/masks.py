@@ -167,8 +167,11 @@ def _balance(train: Arrays, test: Arrays, names: tuple[str, ...]) -> tuple[str, 
     """How many pixels each class has, and which ones have none."""
     counts = [np.bincount(part.labels.ravel() - IGNORED, minlength=len(names) + 1) for part in (train, test)]
     ignored, known = counts[0][0], counts[0][1:]
-    if not known.any():
-        raise EnvError("all pixels of the training masks are ignored", help="give pixels the number of a class, from 0")
+    for what, own in zip(("training", "test"), counts, strict=True):
+        if not own[1:].any():  # without test pixels a run would report an accuracy and a loss of 0
+            raise EnvError(
+                f"all pixels of the {what} masks are ignored", help="give pixels the number of a class, from 0"
+            )
     parts = known / known.sum()
     order = np.argsort(-parts, kind="stable")
     shown = ", ".join(f"{names[n]} {100 * parts[n]:.1f} %" for n in order[:SHOWN])

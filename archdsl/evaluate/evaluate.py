@@ -16,6 +16,7 @@ from archdsl.evaluate.mc import Prediction, alive, predict
 from archdsl.evaluate.metrics import BINS, Report, Tally
 from archdsl.evaluate.shifts import BLOCK, shifted
 from archdsl.seeds import stream
+from archdsl.settings.evaluation import check_places
 from archdsl.train.scores import Evaluations
 from archdsl.words.evaluation.base import Shift
 from archdsl.words.tasks import IGNORED, Several
@@ -57,6 +58,8 @@ def predictions(
         raise ArchError(f"the net {what}", help="evaluate it without corruptions, passes and words")
     if shifts and len(net.input) != 3:
         raise ArchError(f"{shifts[0]} corrupts images, and {part.dataset} has none", help="leave the corruption out")
+    for shift in shifts:
+        check_places(shift, net.task)
     waiting: deque[Tensor] = deque()
 
     def batches() -> Iterator[Tensor]:

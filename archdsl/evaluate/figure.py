@@ -39,14 +39,17 @@ def check_figure(path: Path) -> None:
         require("matplotlib", otherwise="name a .png file")
 
 
-def draw(report: Report, names: Sequence[str], path: Path) -> None:
+def draw(report: Report, names: Sequence[str], path: Path, item: str = "image") -> None:
     """Draw what was taken for what; a cell's shade is its fraction of the class.
+
+    Args:
+        item: what is counted, see ``Task.item``.
 
     Raises:
         EnvError: the picture cannot be written.
     """
     shorts = [n if len(n) <= LONGEST else n[: LONGEST - 1] + "…" for n in names]
-    title = f"accuracy {100 * report.accuracy:.2f} %, {many(report.images, 'image')}"
+    title = f"accuracy {100 * report.accuracy:.2f} %, {many(report.images, item)}"
     shares = [[count / max(sum(row), 1) for count in row] for row in report.confusion]
     with replacing(path) as file:
         drawn = _figure if installed("matplotlib") else _plain

@@ -18,6 +18,7 @@ from archdsl.evaluate.evaluate import evaluate
 from archdsl.evaluate.load import trained
 from archdsl.ir.blocks import blocks, deletable, reached, without
 from archdsl.seeds import stream
+from archdsl.words.tasks import Several as Heads
 
 if TYPE_CHECKING:
     import torch
@@ -92,9 +93,15 @@ def lesions(
         listen: hears the fraction that is done.
 
     Raises:
-        ArchError: no block can be deleted.
+        ArchError: no block can be deleted, or the net has no accuracy.
         StoreError: the weights are missing or damaged.
     """
+    if not (task := run.facts.task).counted:
+        what = "has several heads" if isinstance(task, Heads) else f"predicts {task.predicts}"
+        raise ArchError(
+            f"a lesion study compares accuracies, and this net {what}",
+            help="write `evaluate lesion(1)` into the text of the run: archdsl train gives the other figures without that block",
+        )
     known = deletable(trace)
     if not known:
         raise ArchError(

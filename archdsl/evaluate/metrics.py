@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from archdsl.device import wide
+from archdsl.errors import ArchError
 from archdsl.evaluate.mc import Prediction
 
 BINS = 15  # of Guo et al. 2017
@@ -100,9 +101,10 @@ class Tally:
     def __init__(self, classes: int, device: torch.device, bins: int = BINS) -> None:
         self._classes, self._bins = classes, bins
         self._edges = torch.linspace(0, 1, bins + 1, dtype=wide(device), device=device)[1:-1]
-        # Counts in 32 bits: Metal adds no others by index. Images, hits a bin; top 5; not finite.
-        self._confusion = torch.zeros(classes * classes, dtype=torch.int32, device=device)
-        self._counts = torch.zeros(2 * bins + 2, dtype=torch.int32, device=device)
+        # Metal adds none but 32 bits by index, which two thousand million pixels exceed. Images, hits a bin; top 5; not finite.
+        whole = torch.int32 if device.type == "mps" else torch.int64
+        self._confusion = torch.zeros(classes * classes, dtype=whole, device=device)
+        self._counts = torch.zeros(2 * bins + 2, dtype=whole, device=device)
         # Confidence a bin; nll, brier, entropy, information.
         self._sums = torch.zeros(bins + 4, dtype=wide(device), device=device)
         self._several = False
@@ -112,7 +114,7 @@ class Tally:
         log_probs, bins = prediction.log_probs, self._bins
         probs = prediction.probs
         confidence, chosen = probs.max(1)
-        hit = (chosen == labels).int()
+        hit = (chosen == labels).to(self._counts.dtype)
         one = torch.ones_like(hit)
         # Added in place: counting by bincount or by a mask would wait for the device at each batch.
         self._confusion.index_add_(0, labels * self._classes + chosen, one)
@@ -136,7 +138,11 @@ class Tally:
         )
 
     def read(self) -> Report:
-        """The scores; waits for the device."""
+        """The scores; waits for the device.
+
+        Raises:
+            ArchError: nothing was counted.
+        """
         bins, classes = self._bins, self._classes
         whole = torch.cat((self._confusion, self._counts)).tolist()
         sums = self._sums.tolist()
@@ -145,7 +151,10 @@ class Tally:
         held, hits, confidence = counts[:bins], counts[bins : 2 * bins], sums[:bins]
         images = sum(held)
         if not images:
-            raise ValueError("no image was counted")
+            raise ArchError(
+                "no pixel or token of this part counts: all of them are ignored",
+                help="give pixels the number of a class, or take another part with --part",
+            )
         nll, brier, entropy, information = (s / images for s in sums[bins:])
         return Report(
             images,

@@ -86,7 +86,9 @@ def report_of(net: Trained, given: Tensor, wanted: Tensor) -> NumberReport:
 def _score(name: str, values: Tensor, true: Tensor) -> TargetScore:
     """The errors of predictions (N,) of one target (N,)."""
     error = values - true
-    spread = float((true - true.mean()).square().mean())
+    # The mean of equal numbers is rounded, so that their deviations need not be 0.
+    constant = bool(true.max() == true.min())
+    spread = 0.0 if constant else float((true - true.mean()).square().mean())
     mse = float(error.square().mean())
     return TargetScore(
         name,

@@ -146,12 +146,27 @@ def _fitting(word: Evaluation, trace: Trace, task: Task) -> Trace:
             f"`{word.word}` is for an output of classes, and the task of the network is {task.name}",
             help="leave it out",
         )
+    if isinstance(word, Shift):
+        check_places(word, task)
     if word.draws and not any(_draws(row) for row in trace.flat()):
         raise ArchError(
             f"`{word.word}` needs a layer that draws at random, and the network has none",
             help="add drop, spatial or droppath to the network",
         )
     return word.rewire(trace, Random(0)) if isinstance(word, Rewiring) else trace
+
+
+def check_places(word: Shift, task: Task) -> None:
+    """Refuse a corruption that may move pixels, whose classes would stay where they are.
+
+    Raises:
+        ArchError: it does.
+    """
+    if not task.whole and not word.in_place:
+        raise ArchError(
+            f"`{word.word}` may move pixels, whose classes would stay where they are",
+            help="leave it out; corruptions that move none, such as noise, blur and contrast, are supported",
+        )
 
 
 def _draws(row: Row) -> bool:

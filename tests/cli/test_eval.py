@@ -243,3 +243,16 @@ def test_help(cli: Cli) -> None:
         done = cli(name, "--help")
         assert (done.returncode, done.stderr) == (0, "")
         assert "--mc" in done.stdout
+
+
+def test_one_pass_with_dropout_is_not_said_to_be_without(run: Run, runs: dict[str, Path]) -> None:
+    off, on = "1 pass: dropout off; several: dropout active", "\ndropout active at its full rate"
+    for given, said, unsaid in (
+        (("--with", "mc(1)"), on, off),
+        (("--with", "mc(2)"), on, off),
+        (("--mc", "2"), off, on),
+        (("--mc", "3", "--with", "mc(1)"), on, off),
+    ):
+        shown = run("eval", str(runs["drop"]), *given).out
+        assert said in shown, given
+        assert unsaid not in shown, given

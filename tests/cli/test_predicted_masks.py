@@ -11,8 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from archdsl.cli.support.class_predictions import of_classes
 from archdsl.cli.support.other_predictions import of_pictures
 from archdsl.errors import EnvError
+from archdsl.words.tasks import CLASSIFICATION
 
 
 def pictures(folder: Path, *names: str) -> list[Path]:
@@ -62,3 +64,36 @@ def test_a_mask_never_replaces_a_picture(tmp_path: Path, how: str) -> None:
     with pytest.raises(EnvError, match=r"the mask of .* would replace the picture"):
         of_pictures(net(), [photos] if how == "folder" else given, 500, save)
     assert {file: file.read_bytes() for file in given} == before
+
+
+def test_what_was_done_to_the_pictures_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file,) = pictures(tmp_path / "photos", "a.png")
+    Image.fromarray(np.full((9, 12, 4), 128, np.uint8)).save(file)
+    of_pictures(net(), [file], 500, None)
+    assert "1 of 1 picture has transparency: composited on white" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["masks", "classes"])
+def test_an_output_that_is_not_finite_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Its most probable class is the first one, whatever the picture shows."""
+    files = pictures(tmp_path / "photos", "a.png", "b.png", "c.png")
+    shape, lost = ((2, 8, 8) if kind == "masks" else (2,)), net()
+    lost.answering = lambda: lambda x: torch.full((len(x), *shape), torch.nan)
+    lost.task = CLASSIFICATION
+    if kind == "masks":
+        of_pictures(lost, files, 2, None)
+    else:
+        of_classes(lost, None, files, 1, None, 2, 0)
+    said = "warning: for 3 pictures the output of the net is not finite, and the prediction has no meaning\n"
+    assert capsys.readouterr().err == said
+
+
+def test_memory_that_does_not_suffice_for_masks_is_said(tmp_path: Path) -> None:
+    def allocate(x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory")
+
+    small = net()
+    small.answering = lambda: allocate
+    with pytest.raises(EnvError, match="not enough memory for a batch") as caught:
+        of_pictures(small, pictures(tmp_path / "photos", "a.png"), 500, None)
+    assert caught.value.help == "less than --batch 500"

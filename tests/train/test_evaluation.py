@@ -171,6 +171,14 @@ def test_the_statistics_of_batch_norm_are_those_of_the_train_word(one: tuple[Spe
     assert not torch.allclose(says(changed(pair, "precise_bn(200)")), says(by_hand(pair, lambda net: None)))
 
 
+def test_the_statistics_of_batch_norm_have_the_dropout_of_the_end(tmp_path: Path) -> None:
+    """Dropout of the first half of a run is over at its end."""
+    text = TEXT.replace(NET, "conv(8) bn relu drop(0.5, early=50%) conv(8) bn relu gap linear(classes)")
+    precise = run_of(text.replace("batch(64)", "batch(64) precise_bn(200)"), tmp_path)
+    expected = says(by_hand(precise, lambda net: None))
+    torch.testing.assert_close(says(changed(precise, "precise_bn(200)")), expected)
+
+
 def test_pruned_weights_are_zero(one: tuple[Spec, Run]) -> None:
     before, after = by_hand(one, lambda net: None), changed(one, "prune(0.05)")
     for old, new in zip(before.parameters(), after.parameters(), strict=True):

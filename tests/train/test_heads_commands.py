@@ -177,6 +177,11 @@ def test_the_run_is_evaluated_and_predicted(place: Path, monkeypatch: pytest.Mon
         ["predict", run, "few.csv", "--top", "2"],
     ):
         assert main(command) == 2
+    capsys.readouterr()
+    assert main(["lesion", run]) == 2
+    refused = capsys.readouterr().err
+    assert "a lesion study compares accuracies, and this net has several heads" in refused
+    assert "`evaluate lesion(1)`" in refused
     Path("other.csv").write_text(Path("h.csv").read_text().replace("barn", "barns"))
     capsys.readouterr()
     assert main(["eval", run, "--data", "csv:other.csv"]) == 2

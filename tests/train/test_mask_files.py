@@ -232,6 +232,15 @@ def test_refusals(tmp_path: Path, how: str, message: str, help: str) -> None:
     assert re.search(help, error.value.help or "")
 
 
+def test_masks_that_test_nothing_are_refused(tmp_path: Path) -> None:
+    """A run reported an accuracy and a loss of 0 on them."""
+    root = tree(tmp_path / "roads")
+    for file in (root / "test" / "masks").iterdir():
+        picture(file, np.full((8, 8), 255, np.uint8))
+    with pytest.raises(EnvError, match="all pixels of the test masks are ignored"):
+        read(Masks(str(root), 8, 3))
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

@@ -194,3 +194,23 @@ def test_shifts_that_are_none(text: str, message: str) -> None:
     with pytest.raises(ArchError) as caught:
         parse_shifts(text)
     assert message in str(caught.value)
+
+
+def test_more_pixels_than_32_bits_hold_are_counted() -> None:
+    """9,000 masks of 512 x 512 pixels are more than 2^31."""
+    tally, before = Tally(2, CPU), 2**31 - 2
+    certain = Prediction(torch.tensor([[0.9, 0.1]] * 4, dtype=torch.float64).log())
+    tally.add(certain, torch.zeros(4, dtype=torch.int64))
+    for counts in (tally._confusion, tally._counts[:-2]):
+        counts[counts > 0] = before
+    tally.add(certain, torch.zeros(4, dtype=torch.int64))
+    found = tally.read()
+    assert found.images == found.confusion[0][0] == before + 4
+    assert found.accuracy == 1
+
+
+def test_a_part_whose_places_are_all_ignored_has_no_scores() -> None:
+    tally = Tally(2, CPU)
+    tally.add(Prediction(torch.zeros(0, 2, dtype=torch.float64)), torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ArchError, match="all of them are ignored"):
+        tally.read()

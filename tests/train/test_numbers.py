@@ -14,6 +14,7 @@ import torch
 
 from archdsl.api import load, setting_findings
 from archdsl.errors import ArchError, EnvError
+from archdsl.evaluate.numbers import _score
 from archdsl.words.data.tables import Table
 from tests.conftest import Cli
 
@@ -202,3 +203,14 @@ def test_a_run_on_numbers_is_resumed_to_the_bit(tmp_path: Path) -> None:
     assert whole.result is not None
     assert resumed.result is not None
     assert whole.result["test_r2"] == resumed.result["test_r2"]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 10, 100])
+def test_a_constant_target_has_no_r2(rows: int) -> None:
+    """The mean of three times 0.1 is 0.10000000000000002: divided by that deviation, R² was -10^31."""
+    true = torch.full((rows,), 0.1, dtype=torch.float64)
+    found = _score("y", true + 1, true)
+    assert (found.r2, found.std, found.rmse) == (None, 0, pytest.approx(1))
+    if rows > 1:
+        true[0] = 1.1
+        assert _score("y", true, true).r2 == 1

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from archdsl.api import experiment_of, load
+from archdsl.api import experiment_of, load, setting_findings
 from archdsl.data import Arrays
 from archdsl.data.augment import augment, augment_with_masks
 from archdsl.data.augment.draws import Draws
@@ -193,6 +193,12 @@ def test_a_u_net_learns(tmp_path: Path, cli: Cli) -> None:
     swapped(tmp_path / "shapes", tmp_path / "swapped")
     again = json.loads(cli("eval", str(run), "--data", 'masks("swapped", size=32)', "--format", "json").stdout)
     assert again["results"] == shown["results"]
+    for given in (("--shift", "rotate(30)"), ("--with", "noise(0.1) rotate(30)")):
+        moved = cli("eval", str(run), *given)
+        assert moved.returncode == 2, moved.stdout
+        assert "`rotate` may move pixels, whose classes would stay where they are" in moved.stderr
+    noisy = json.loads(cli("eval", str(run), "--shift", "noise(0.5)", "--format", "json").stdout)
+    assert noisy["results"][0]["miou"] < shown["results"][0]["miou"]
     refused = cli("train", "u.arch", "--set", "data.rotate=10")
     assert refused.returncode != 0
     assert "`rotate` has no rule for the classes of pixels" in refused.stderr
@@ -230,3 +236,12 @@ def test_a_run_is_resumed_to_the_bit(tmp_path: Path) -> None:
 def test_a_net_that_does_not_give_an_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchError, match="each pixel of 32x32 has one of 3 classes"):
         load(f'net conv(8, s=2) conv(classes, 1)\ndata masks("{shapes(tmp_path / "s", 4, 2)}", size=32)\ntrain adam')
+
+
+def test_an_evaluation_that_moves_pixels_is_refused(tmp_path: Path) -> None:
+    words = f'data masks("{shapes(tmp_path / "s", 4, 2)}", size=32)\ntrain adam\nevaluate '
+    found = [
+        [d.message for d in setting_findings(load(f"net conv(classes, 1)\n{words}{word}")) if d.severity == "error"]
+        for word in ("rotate(30)", "occlude(8) blur(1)")
+    ]
+    assert found == [["`rotate` may move pixels, whose classes would stay where they are"], []]

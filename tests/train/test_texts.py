@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from archdsl.api import experiment_of
 from archdsl.api import load as load_spec
@@ -17,6 +20,7 @@ from archdsl.data.fingerprint import fingerprint
 from archdsl.emit.build import build
 from archdsl.emit.causal import looks_ahead
 from archdsl.errors import ArchError, EnvError
+from archdsl.evaluate.continuation import continued
 from archdsl.registry.shapes import Ids
 from archdsl.train.fit import fit
 from archdsl.train.signals import Interrupted
@@ -210,3 +214,16 @@ def test_other_texts(cli: Cli, place: Path) -> None:
     done = cli("eval", run, "--data", 'text("new.txt", length=16)', cwd=place)
     assert done.returncode == 2
     assert "are not those that the net knows" in done.stderr
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_net_that_gives_no_numbers_continues_nothing(temperature: float) -> None:
+    model = nn.Sequential(nn.Embedding(3, 8), nn.Linear(8, 3))
+    net: Any = SimpleNamespace(model=model, device=torch.device("cpu"), input=(4,), class_names=("a", "b", "c"))
+    assert len(list(continued(net, "ab", 3, temperature))) == 3
+    with pytest.raises(ArchError, match="the temperature is not a number"):
+        list(continued(net, "ab", 3, math.nan))
+    with torch.no_grad():
+        next(model.parameters()).fill_(math.nan)
+    with pytest.raises(ArchError, match="the output of the net is not finite"):
+        list(continued(net, "ab", 3, temperature))

@@ -164,6 +164,16 @@ def test_values(text: str, value: float | None) -> None:
     assert found == (None if value is None else pytest.approx(value, rel=1e-12))
 
 
+def test_the_best_accuracy_is_that_of_all_epochs() -> None:
+    """With `patience` a run stores the accuracy of the epoch with the best loss."""
+    run = Run(result={**RESULT, "best_valid_accuracy": 0.5})
+    assert metric_of("best_valid_accuracy").of(run) == 0.7
+    run.epochs.append({"epoch": 5, "step": 50, "valid_accuracy": None})
+    assert metric_of("best_valid_accuracy").of(run) == 0.7
+    assert metric_of("best_valid_accuracy").of(Run(result={"best_valid_accuracy": 0.5}, epochs=[])) == 0.5
+    assert metric_of("best_valid_accuracy").of(Run(result={"best_valid_accuracy": None})) is None
+
+
 def test_a_threshold_passes_over_what_is_not_a_number() -> None:
     run = Run(epochs=[{"epoch": 1, "step": 1, "valid_loss": math.nan}, {"epoch": 2, "step": 2, "valid_loss": None}])
     assert metric_of("epochs_to(9, valid_loss)").of(run) is None

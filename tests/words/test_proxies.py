@@ -260,3 +260,7 @@ def test_a_proxy_of_another_package() -> None:
             scores(spec, ["broken"])
         assert error.value.message.endswith(": RuntimeError: no room")
         assert "units" not in defined(load("data sonnets\ntask tokens\nnet embed(8) pos ln linear(classes, each)"))
+
+
+def test_one_image_is_correlated_with_no_other() -> None:
+    assert proxy("jacob_cov")(linear(3, 4, 2), *batch(1, 3), cross_entropy) is None

@@ -97,7 +97,7 @@ def command(
     if save is not None:
         from archdsl.evaluate.figure import draw
 
-        draw(rows[-1][2], images.class_names, save)
+        draw(rows[-1][2], images.class_names, save, net.task.item)
     about = {
         "run": str(run),
         **({"evaluate": asked.text} if asked is not None else {}),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import ArchError
+from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +41,16 @@ def of_classes(
     rows, done = _of_pictures(net, pictures, top, passes, batch, seed)
     for text in said(done, len(pictures)):
         say(text)
+    say_not_finite(sum(isnan(r["probability"]) for r in rows), "picture")
     return rows
+
+
+def say_not_finite(count: int, what: str) -> None:
+    """Say for how many pictures or rows the net gives no numbers: what it seems to predict for them means nothing."""
+    from archdsl.cli.output import say
+
+    if count:
+        say(f"warning: for {many(count, what)} the output of the net is not finite, and the prediction has no meaning")
 
 
 def pictures_of(net: Trained, files: Sequence[Path]) -> list[Path]:
@@ -87,6 +98,7 @@ def _of_tables(
         for text in (*held.notes, held.right(net, [r["label"] for r in records])):
             if text:
                 say(text)
+    say_not_finite(sum(isnan(r["probability"]) for r in found), "row")
     return found
 
 

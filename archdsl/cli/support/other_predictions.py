@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +22,15 @@ def of_numbers(net: Trained, own: object, files: Sequence[Path], batch: int) -> 
     import torch
 
     from archdsl.cli.output import say
+    from archdsl.cli.support.class_predictions import say_not_finite
+    from archdsl.evaluate.load import enough_memory
     from archdsl.evaluate.rows import read_rows
 
     records: list[dict[str, Any]] = []
     for held in [read_rows(net, own, file) for file in files]:
         row = 0
         for part in (torch.from_numpy(held.values[n : n + batch]) for n in range(0, len(held.values), batch)):
-            with torch.no_grad():
+            with torch.no_grad(), enough_memory(batch):
                 values = net.values(net.model(net.normalise(part.to(net.device)))).tolist()
             for found in values:
                 row += 1
@@ -35,6 +39,7 @@ def of_numbers(net: Trained, own: object, files: Sequence[Path], batch: int) -> 
                 records.append({"file": str(held.path), "row": row, "predictions": predicted, **known})
         for text in held.notes:
             say(text)
+    say_not_finite(sum(not all(map(isfinite, r["predictions"].values())) for r in records), "row")
     return records
 
 
@@ -81,16 +86,21 @@ def of_pictures(net: Trained, files: Sequence[Path], batch: int, save: Path | No
     """
     import torch
 
-    from archdsl.cli.support.class_predictions import pictures_of
+    from archdsl.cli.output import say
+    from archdsl.cli.support.class_predictions import pictures_of, say_not_finite
+    from archdsl.data.decode import said
     from archdsl.evaluate.images import decoded
+    from archdsl.evaluate.load import enough_memory
 
     files = pictures_of(net, files)
     targets = _targets(files, save) if save is not None else {}
     records: list[dict[str, Any]] = []
-    model = net.answering()
-    for part in decoded(files, net.input, batch):
-        with torch.no_grad():
-            masks = model(net.normalise(torch.from_numpy(part).to(net.device))).argmax(1).cpu()  # (N, H, W)
+    model, done, bad = net.answering(), Counter[str](), 0
+    for part in decoded(files, net.input, batch, done):
+        with torch.no_grad(), enough_memory(batch):
+            output = model(net.normalise(torch.from_numpy(part).to(net.device)))  # (N, classes, H, W)
+            masks = output.argmax(1).cpu()  # (N, H, W)
+            bad += int((~output.isfinite()).flatten(1).any(1).sum())
         for mask in masks:
             file = files[len(records)]
             counts = torch.bincount(mask.flatten(), minlength=len(net.class_names)).tolist()
@@ -100,6 +110,9 @@ def of_pictures(net: Trained, files: Sequence[Path], batch: int, save: Path | No
                 _write(mask.to(torch.uint8).numpy(), targets[file])
                 record["mask"] = str(targets[file])
             records.append(record)
+    for text in said(done, len(files)):
+        say(text)
+    say_not_finite(bad, "picture")
     return records
 
 

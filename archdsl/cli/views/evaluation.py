@@ -53,13 +53,15 @@ def _totals(about: dict[str, Any], rows: Sequence[Row]) -> Table:
     )
     notes = [f"ECE of {len(first.bins)} bins of equal width; NLL, entropy and information in nats; Brier from 0 to 2"]
     if several:
-        notes.append("1 pass: dropout off; several: dropout active at its full rate, probabilities averaged")
+        plain = any(r.information is None for _, _, r in rows)
+        active = "1 pass: dropout off; several: dropout active" if plain else "dropout active"
+        notes.append(f"{active} at its full rate, probabilities averaged")
     if first.evaluations is not None:
         counts = ", ".join(dict.fromkeys(f"{r.evaluations:.4g}" for _, _, r in rows if r.evaluations is not None))
         notes.append(f"evaluations of f in a forward pass: {counts}")
     bad = sum(r.not_finite for _, _, r in rows)
     if bad:
-        notes.append(f"for {many(bad, 'image')} the output of the net is not finite")
+        notes.append(f"for {many(bad, task.item)} the output of the net is not finite")
     return Table(
         columns,
         tuple(_total(shift, passes, r, first.top5 is not None, several, more) for shift, passes, r in rows),

@@ -65,10 +65,13 @@ class Change(Evaluation):
 
 
 class Shift(Evaluation):
-    """A corruption of images: the one field is its strength."""
+    """A corruption of images: the one field is its strength. ``in_place``: each pixel stays where it is, so that the classes of
+    pixels hold; a word that does not say so is refused for networks that predict those.
+    """
 
     __slots__ = ()
     pictures: ClassVar[bool] = True
+    in_place: ClassVar[bool] = False
 
     @property
     def strength(self) -> float:

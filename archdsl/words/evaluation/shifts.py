@@ -6,7 +6,7 @@ A corruption works on whole batches of images in [0, 1], and the result is round
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from archdsl.registry import Range, evaluation_word, setting
 from archdsl.registry.params import Base
@@ -37,6 +37,7 @@ class Noise(Shift):
     """Adds normal noise to each value; `sigma` is its standard deviation, where 1 is black to white."""
 
     sigma: Annotated[float, Range(0, 10)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         return x + self.sigma * torch.randn(x.shape, generator=generator).to(x.device)
@@ -48,6 +49,7 @@ class Impulse(Shift):
     """Makes this fraction of the values black or white, each as often."""
 
     fraction: Annotated[float, Base("share"), Range(0, 1)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         drawn = torch.rand(x.shape, generator=generator).to(x.device)
@@ -60,6 +62,7 @@ class Blur(Shift):
     """Convolves with a normal curve of standard deviation `sigma` pixels, cut at three of them; the border continues outside."""
 
     sigma: Annotated[float, Range(0, 50)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         if not self.sigma:
@@ -80,6 +83,7 @@ class Pixelate(Shift):
     """Gives squares of `size` pixels a side their mean; 1 changes nothing."""
 
     size: Annotated[int, Range(1, 512)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         coarse = torch.nn.functional.avg_pool2d(x, self.size, ceil_mode=True)
@@ -93,6 +97,7 @@ class Brightness(Shift):
     """Adds a number to each value, where 1 is black to white."""
 
     added: Annotated[float, Range(-1, 1)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         return x + self.added
@@ -104,6 +109,7 @@ class Contrast(Shift):
     """Multiplies the distance of each value from the mean of its image and channel; 1 changes nothing."""
 
     factor: Annotated[float, Range(0, 20)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         mean = x.mean((2, 3), keepdim=True)
@@ -116,6 +122,7 @@ class Occlude(Shift):
     """Covers a square of `size` pixels a side at a random place inside each image with black."""
 
     size: Annotated[int, Range(0, 512)]
+    in_place: ClassVar[bool] = True
 
     def apply(self, torch: Any, x: Tensor, generator: Any) -> Tensor:
         side, (height, width) = self.size, x.shape[2:]

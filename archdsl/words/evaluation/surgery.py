@@ -81,7 +81,7 @@ class PreciseBn(Change):
     `prune` they are those of the pruned weights.
     """
 
-    called: ClassVar[str] = "precise_bn"  # as in stored evaluations
+    called: ClassVar[str] = "precise_bn_at_end"  # in stored evaluations; `precise_bn` had the dropout of the beginning
     images: Natural = 0
 
     def change(self, torch: Any, model: Any, images: Images) -> None:
@@ -91,6 +91,9 @@ class PreciseBn(Change):
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over all that it sees
         model.train()
+        for layer in model.modules():
+            if hasattr(layer, "set_progress"):
+                layer.set_progress(1.0)
         for batch in images(self.images) if norms else ():
             model(batch)
         model.eval()

@@ -73,6 +73,12 @@ class BestValidAccuracy(Metric):
         """One of the classes."""
         return 1 / classes
 
+    def of(self, run: RunFigures) -> float | None:
+        """By the epochs that are logged: runs store the accuracy of their best epoch, which `patience` may choose by the loss."""
+        best = stored(run, self.name)
+        each = (r.get(self.on + "_accuracy") for r in run.epochs) if best is not None else ()
+        return max((float(a) for a in (best, *each) if isinstance(a, int | float)), default=None)
+
 
 @metric_word("test_nll", "valid_nll")
 @setting

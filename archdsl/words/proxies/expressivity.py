@@ -70,6 +70,8 @@ class JacobCov(Proxy):
         self, torch: Any, model: Any, images: Any, labels: Any, loss: Callable[[Any, Any], Any]
     ) -> float | None:
         """The score of the correlations (N, N) of the rows (N, numbers of an image) of the Jacobian."""
+        if len(images) < 2:
+            return None
         images = images.detach().clone().requires_grad_(True)
         (rows,) = torch.autograd.grad(model(images).sum(), images)
         correlations = torch.corrcoef(rows.flatten(1).double().cpu())
