@@ -53,3 +53,25 @@ def test_the_set_up_commands_are_the_two_promised() -> None:
     assert re.search(r"^test:.*##", makefile, re.MULTILINE)
     assert "make demo" in TEXT
     assert "make test" in TEXT
+
+
+def test_figures_are_those_of_the_benchmarks() -> None:
+    """Ratios in the text are those of the pages beside which the raw figures are."""
+    pages = {p.stem: p.read_text("utf-8") for p in (ROOT / "docs" / "benchmarks").glob("*.md")}
+
+    def figure(page: str, row: str, column: int) -> float:
+        line = next(line for line in pages[page].splitlines() if line.startswith(f"| {row} |"))
+        return float(line.split("|")[column].replace(",", ""))
+
+    reused, shell = (
+        figure("c3_tune_reused", "Ray Tune, actors reused", 3),
+        figure("c3_study", "shell loop over timm", 3),
+    )
+    text = " ".join(TEXT.split())
+    assert (
+        f"in {1 / reused:.2f} of the time of Ray Tune at its best here, and {1 / shell:.2f} of that of a shell loop"
+        in text
+    )
+    assert f" {reused} × (" in pages["README"]
+    assert "counted in a fifth of a second" in text
+    assert figure("l1_cold_params", "archdsl params", 2) == pytest.approx(200, rel=0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -178,3 +179,8 @@ def test_a_long_run_keeps_its_curve_short() -> None:
     assert MOST / 4 < len(curve.xs) <= MOST
     assert (curve.xs[0], curve.xs[-1]) == (0, 10 * MOST - 1)
     assert list(curve.xs) == sorted(curve.xs)
+
+
+def test_one_epoch_is_no_plural() -> None:
+    """One of a run of one step, too."""
+    assert line(replace(STARTED, epochs=1, steps=1), STARTED).endswith("1,234 parameters, 1 epoch, 1 step")

@@ -170,3 +170,10 @@ def test_convnext_sentence_is_convnext_t() -> None:
     peer = load(ROOT / "specs" / "imagenet" / "convnext_tiny.arch")
     weights = [[*r.layer.weights.values()] for r in peer.trace.rows if r.layer.weights]
     assert [[*r.layer.weights.values()] for r in spec.trace.rows if r.layer.weights] == weights
+
+
+@pytest.mark.parametrize("depth", [20, 56])
+def test_the_heads_of_resnets_say_what_the_paper_lacks(depth: int) -> None:
+    """He et al. 2015, section 4.2: nets with shortcuts have exactly the parameters of the plain ones."""
+    spec, plain = (load(ROOT / "specs" / f"{name}{depth}.arch") for name in ("resnet", "plain"))
+    assert f"{spec.cost.params - plain.cost.params:,} of them in the 1x1 convolutions of two shortcuts" in spec.text

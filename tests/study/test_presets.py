@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.api import experiment_of
 from archdsl.cli.main import main
 from archdsl.errors import ArchError
 from archdsl.study.execute.select import SelectionOptions, folder_of, select, standalone
-from archdsl.study.plan.file import study_of
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.file import read_study, study_of
+from archdsl.words.train.stepped import Milestones
+from tests.conftest import REPO
 
 TEXT = """study: which norm?
 base: |
@@ -96,3 +100,12 @@ def test_a_dry_run_shows_the_preset(place: Path, capsys: pytest.CaptureFixture[s
     (place / "s.yaml").write_text(TEXT.replace("data: mnist", "data: fashion-mini"))
     assert main(["ablate", "s.yaml", "--preset", "full", "--dry-run"]) == 0
     assert "which norm? (full)" in capsys.readouterr().out
+
+
+def test_the_rate_of_the_residual_nets_falls_where_the_paper_says() -> None:
+    """He et al. 2015, section 4.2: after 32,000 and 48,000 of 64,000 steps, of 128 of 45,000 images each."""
+    (arm, *_) = arms_of(read_study(REPO / "specs/studies/02-plain-residual.yaml", preset="full")).arms
+    train = experiment_of(arm.spec, checked=False).train
+    epoch = 45_000 / 128
+    assert train.epochs == round(64_000 / epoch)
+    assert train.schedule == Milestones((round(32_000 / epoch), round(48_000 / epoch)))

@@ -105,3 +105,11 @@ def test_the_time_left_is_one_estimate(tmp_path: Path, monkeypatch: pytest.Monke
     left = watching._remaining()
     assert stream.getvalue().rstrip().endswith(f"({left} left)")
     assert watching._summary() == f"64/128 runs, about {left} left"
+
+
+def test_equal_conditions_of_several_workers_are_one_line(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    with watched(tmp_path, "seeds: 2\n", stream, sequential=False) as watching:
+        for worker in range(2):
+            watching(Ready(worker, {"torch": "2.13.0", "device": "cpu"}))
+    assert stream.getvalue().count("torch 2.13.0, device cpu") == 1

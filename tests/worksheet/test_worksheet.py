@@ -139,3 +139,15 @@ def test_a_file_of_the_other_kind_is_refused_by_its_name(
     said = capsys.readouterr().err
     assert f"exercise {number} asks for {asked}" in said
     assert f"archdsl exercise {number}" in said
+
+
+@pytest.mark.parametrize(
+    "word", ["flip", "vflip", "resizedcrop", "shift", "zoom", "trivialaugment", "randaugment(1, 5)"]
+)
+def test_each_word_that_moves_pixels_answers_the_sixth(
+    word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = tmp_path / "answer.arch"
+    answer.write_text(solution(6).read_text("utf-8").replace("crop(2)", word), "utf-8")
+    code, out = answered(6, answer, tmp_path, capsys)
+    assert code == 0, out

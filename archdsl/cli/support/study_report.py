@@ -99,7 +99,8 @@ def _page(results: Results, chosen: StudyFile, runs: Path, format: str, html: Pa
             if status == DAMAGED:
                 say(f"note: `{arm}`, seed {seed}: {message}")
     if results.unused and not quiet:  # not among the notes: how many there are depends on the workers
-        say(f"note: {many(results.unused, 'finished run')} came after the decision on their arm and do not count")
+        late = many(results.unused, "finished run does not count: it", "finished runs do not count: they")
+        say(f"note: {late} came after the decision")
     folder = folder_of(chosen, runs)
     target, changes = html or folder / "report.html", question_changes(folder, chosen)
     from archdsl.export.target import replacing

@@ -87,9 +87,10 @@ class Watching:
             case Ready(conditions=conditions, notes=notes):
                 self.conditions = conditions
                 self.note(*(text for text in notes if text not in self.noted))
-                self.noted.update(notes)
-                if self.ended == 0 and not self.share:
-                    self._say(", ".join(f"{k} {v}" for k, v in worth_saying(conditions).items()), once=True)
+                told = ", ".join(f"{k} {v}" for k, v in worth_saying(conditions).items())
+                if self.ended == 0 and not self.share and told not in self.noted:
+                    self._say(told)
+                self.noted.update((*notes, told))
             case RunProgress(key=key, share=share):
                 self.share[key] = share
                 self._warn(key, event.warnings)
@@ -189,8 +190,8 @@ class Watching:
         of = "" if self.sequential is not None else f" of {len(every)}"
         self._say(f"interrupted: {done}{of} runs are done, {self.ended} of them now; to resume: {command}")
 
-    def _say(self, text: str, once: bool = False) -> None:
-        if self.stream is None or (once and self.share):
+    def _say(self, text: str) -> None:
+        if self.stream is None:
             return
         if self.live is not None:
             self.console.out(printable_lines(text), highlight=False)

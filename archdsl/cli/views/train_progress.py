@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from archdsl.cli.output import tell
+from archdsl.report.numbers import many
 from archdsl.report.text import printable, printable_lines
 from archdsl.runs.events import (
     WARNING,
@@ -38,7 +39,7 @@ def line(event: Event, start: Started, left: float | None = None, what: str = "i
             fewer = f", {event.trained:,} of them trained" if 0 < event.trained < event.params else ""
             return (
                 f"{images}, from {printable(event.source)}\n"
-                f"{event.params:,} parameters{fewer}, {event.epochs} epochs, {event.steps:,} steps"
+                f"{event.params:,} parameters{fewer}, {many(event.epochs, 'epoch')}, {many(event.steps, 'step')}"
             )
         case EpochDone():
             valid = f"  valid {_share(event.valid_accuracy)}" if event.valid_accuracy is not None else ""

@@ -81,5 +81,6 @@ def _sentence(results: Results, own: list[ArmResult], saved: dict[str, int]) -> 
             + "."
         )
     if results.unused:
-        text += f" {exact(results.unused)} more ended after the decision on their arm and do not count."
+        late = "more ended after the decision and does not count", "more ended after the decision and do not count"
+        text += f" {many(results.unused, *late)}."
     return text
