@@ -16,8 +16,9 @@ def check_device(name: str) -> str:
     Raises:
         ArchError: it is written in another way.
     """
-    kind, _, number = name.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
+    kind, colon, number = name.partition(":")
+    numbered = kind == "cuda" and number.isascii() and number.isdecimal()
+    if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not numbered):
         raise ArchError(f"unknown device {name!r}", help="one of auto, cpu, cuda, cuda:NUMBER, mps")
     return name
 

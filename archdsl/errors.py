@@ -91,17 +91,22 @@ class Diagnostic:
         return "\n".join(lines)
 
 
-def _excerpt(span: Span, width: int = 110) -> list[str]:
+def _excerpt(span: Span, most: int = 110) -> list[str]:
     text = span.source.text
     start = text.rfind("\n", 0, span.start) + 1
     stop = text.find("\n", span.start)
     line = text[start : stop if stop >= 0 else len(text)].rstrip("\r")
     at, length = span.start - start, max(1, min(span.end - start, len(line)) - (span.start - start))
-    if len(line) > width:  # a long line is shown around the place, not from its beginning
-        cut = max(0, min(at - width // 3, len(line) - width))
-        line, at = ("…" if cut else "") + line[cut : cut + width], at - cut + (1 if cut else 0)
+    if len(line) > most:  # a long line is shown around the place, not from its beginning
+        cut = max(0, min(at - most // 3, len(line) - most))
+        line, at = ("…" if cut else "") + line[cut : cut + most], at - cut + (1 if cut else 0)
         length = max(1, min(length, len(line) - at))
     shown = "".join(c if c.isprintable() else "·" for c in line.replace("\t", " "))
+    if not shown.isascii():  # wide characters take two cells
+        from archdsl.report.text import width
+
+        before, under = shown[:at], shown[at : at + length]
+        at, length = at + width(before) - len(before), max(1, length + width(under) - len(under))
     return [f"  {span}", f"    {shown}", "    " + " " * at + "^" * length]
 
 

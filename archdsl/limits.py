@@ -14,8 +14,11 @@ def _limit(name: str, default: int) -> int:
     text = os.environ.get(f"ARCHDSL_MAX_{name}", "")
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise ArchError(f"ARCHDSL_MAX_{name}={text!r} is not a positive whole number")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text)):
+        raise ArchError(
+            f"ARCHDSL_MAX_{name}={text!r} is not a positive whole number of at most 12 digits",
+            help=f"unset it for the default, {default:,}",
+        )
     return int(text)
 
 

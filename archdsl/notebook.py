@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.errors import ArchError, EnvError, suggest
-from archdsl.expand import given
+from archdsl.errors import EnvError
 from archdsl.extras import installed
 from archdsl.report.html import html_parts, html_picture, html_table
 from archdsl.report.table import Table
@@ -91,20 +90,20 @@ def ablate(
     """
     from archdsl.runs.conditions import ConditionOptions
     from archdsl.runs.run import check_writable
-    from archdsl.study.execute.execution import ExecutionOptions, executions
+    from archdsl.study.execute.arguments import on_this_machine
+    from archdsl.study.execute.execution import executions
     from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, check_there
 
+    how = on_this_machine(device, data_root, jobs)
     chosen, runner = _chosen(study, runs, data_root, options)
     for stage in runner.stages:
         check_there(stage.arms, stage.missing)
-    root = None if data_root is None else Path(data_root)
-    if runner.missing and away(runner.every, root):
-        _, runner = prepared(chosen, runner.runs, root, fetch=True)
+    if runner.missing and away(runner.every, how.data_root):
+        _, runner = prepared(chosen, runner.runs, how.data_root, fetch=True)
     for stage in runner.stages:
-        stage.check(ConditionOptions(chosen.precision, device))
+        stage.check(ConditionOptions(chosen.precision, how.device))
     check_writable(runner.runs)
-    how = ExecutionOptions(device, root, jobs)
     for execution in executions(chosen, runner, how):
         if execution.needed:
             execution.run()
@@ -256,43 +255,13 @@ def _reported(chosen: StudyFile, runner: StudyRunner) -> Report:
     return Report(table_of(found, "arms"), table_of(found, "arms", people=False), found)
 
 
-_SEVERAL = ("without", "add", "set", "where", "baseline", "metric")  # options that are a text or several
-_AMOUNTS = ("alpha", "same", "budget")
-_TEXTS = ("design", "data", "match", "precision", "until", "failures", "preset")
-_NUMBERS = ("max_seeds", "time_limit")
-_OPTIONS = ("seeds", *_SEVERAL, *_AMOUNTS, *_TEXTS, *_NUMBERS)
-
-
 def _chosen(
     study: str | Path, runs: str | Path, root: str | Path | None, options: dict[str, Any]
 ) -> tuple[StudyFile, StudyRunner]:
-    from archdsl.study.execute.select import SelectionOptions, select
+    from archdsl.study.execute.arguments import selection
+    from archdsl.study.execute.select import select
     from archdsl.study.execute.stages import prepared
 
-    chosen = select(
-        str(study),
-        SelectionOptions(
-            **{("into" if name == "add" else name): _checked(name, value) for name, value in options.items()}
-        ),
-    )
+    chosen = select(str(study), selection(options))
     place = Path(runs).absolute()  # tables may be asked for after the working directory has changed
     return prepared(chosen, place, None if root is None else Path(root))
-
-
-def _checked(name: str, value: Any) -> Any:
-    """The value of an option, in the spelling of the command line.
-
-    Raises:
-        ArchError: there is no such option, or its value is of a wrong kind.
-    """
-    if name not in _OPTIONS:
-        raise ArchError(
-            f"there is no option `{name}`", help=suggest(name, _OPTIONS) or f"the options are {', '.join(_OPTIONS)}"
-        )
-    if name in _SEVERAL:
-        return () if value is None else given.texts(name, value)
-    if name in _AMOUNTS:
-        return given.amount(name, value)
-    if name == "seeds":
-        return given.seeds(value)
-    return given.number(name, value, whole=name == "max_seeds") if name in _NUMBERS else given.text(name, value)

@@ -132,6 +132,7 @@ train sgd(0.1) epochs(1) batch(64)
         ({"time_limit": "x"}, "time_limit='x' is not a positive number", "20"),
         ({"design": 3}, "design=3 is not a text", "design="),
         ({"without": 3}, "without=3 is not a list of texts", "without="),
+        ({"precision": "fp8"}, "unknown precision `fp8`", ""),
     ],
 )
 @pytest.mark.parametrize("call", [archdsl.report, archdsl.ablate])
@@ -142,6 +143,23 @@ def test_options_of_a_study_are_refused_by_name(
         call(STUDY, runs=tmp_path / "runs", **options)
     assert words in refused.value.message
     assert help in (refused.value.help or "")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"jobs": -1}, "jobs=-1 is not a positive whole number"),
+        ({"jobs": 0}, "jobs=0 is not a positive whole number"),
+        ({"jobs": "2"}, "jobs='2' is not a positive whole number"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"device": 0}, "device=0 is not a text"),
+    ],
+)
+def test_workers_and_devices_are_refused_before_any_starts(options: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ArchError) as refused:
+        archdsl.ablate(STUDY, runs=tmp_path / "runs", **options)
+    assert words in refused.value.message
     assert not (tmp_path / "runs").exists()
 
 

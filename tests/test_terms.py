@@ -31,6 +31,7 @@ def test_no_refused_term() -> None:
         ('{"share": 1, "told": 2}', []),  # keys
         ('def f():\n    """What is told."""', []),  # not printed
         ('@app.command()\ndef f():\n    """What is told."""', ["told"]),
+        ('@metric_word("x")\n@setting\nclass X:\n    """What is told."""', ["told"]),
         ('@op("relu")\ndef f():\n    """It stands for a run of before."""', ["of before"]),
     ],
 )

@@ -41,7 +41,9 @@ TERMS = {
 ALLOWED: dict[str, dict[str, str]] = {}
 
 # A function under one of these decorators has a docstring that is printed as help.
-_HELP = {"op", "block", "join", "family", "modifier", "data_word", "train_word", "command", "callback"}
+_WORDS = {"op", "late", "block", "join", "family", "modifier"}
+_SETTINGS = {"data_word", "train_word", "metric_word", "evaluation_word", "proxy_word"}
+_HELP = _WORDS | _SETTINGS | {"law", "design", "sampler", "command", "callback"}
 
 
 @dataclass(frozen=True)

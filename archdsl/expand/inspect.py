@@ -34,7 +34,7 @@ PATIENCE = 0.1  # seconds for further arms of a space
 
 class Inspection(NamedTuple):
     """Findings, errors before notes or none of the latter; and of the first arm, its graph, input, classes, the visits
-    of its trace up to an error, and the shape that comes out, None behind an error."""
+    of its trace up to an error, the shape that comes out, None behind an error, and whether the head was added."""
 
     findings: tuple[Diagnostic, ...]
     graph: Graph
@@ -42,6 +42,7 @@ class Inspection(NamedTuple):
     classes: int
     visits: list[Visit]
     out: Shape | None
+    headed: bool = False
 
 
 Also = Callable[[Graph, Trace, int], "Iterable[Diagnostic]"]
@@ -104,7 +105,8 @@ def _one(file: ast.File, memo: Memo, also: Also) -> Inspection:
         return Inspection(errors, graph, shape, classes, walker.visits, None)
     except RecursionError:
         return Inspection(too_deep().diagnostics, graph, shape, classes, [], None)
-    return Inspection(tuple(found.values()) or tuple(notes), graph, shape, classes, walker.visits, trace.out)
+    headed = any(note.code == "A509" for note in notes)
+    return Inspection(tuple(found.values()) or tuple(notes), graph, shape, classes, walker.visits, trace.out, headed)
 
 
 def too_deep() -> SpecError:

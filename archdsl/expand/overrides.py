@@ -166,11 +166,16 @@ def _word(file: ast.File, space: str, text: str, where: str, meant: str) -> ast.
     items = list(_items(old))
     for word in given:
         key = _key(space, word)
-        at = next((n for n, i in enumerate(items) if key and _key(space, i) == key), None)
-        if at is None:
-            items.insert(0 if key == "slot dataset" else len(items), word)
+        places = [n for n, i in enumerate(items) if key and _key(space, i) == key]
+        if len(places) > 1 and not key.startswith("slot "):  # such as `freeze`, which may be there several times
+            raise ArchError(
+                f"`{where}`: the `{space}` statement has `{key}` {len(places)} times, and this does not say which to replace",
+                help=f"`--set {space}.{key}=off` before it takes all of them out",
+            )
+        if places:
+            items[places[0]] = word
         else:
-            items[at] = word
+            items.insert(0 if key == "slot dataset" else len(items), word)
     return _with(file, old, items)
 
 

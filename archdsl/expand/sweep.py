@@ -91,7 +91,11 @@ def _space(file: ast.File) -> Flat | None:
     of their own.
     """
     nets = [i for i in file.items if isinstance(i, ast.Statement) and i.kind in ("net", "bare")]
-    if len(nets) != 1 or any(isinstance(n, ast.Label | ast.Mark | ast.Ref) for n in walk(file)):
+    try:
+        every = [file, *_lets(file)]  # labels and marks may be in a file that is included, too
+    except SpecError:
+        return None
+    if len(nets) != 1 or any(isinstance(n, ast.Label | ast.Mark | ast.Ref) for part in every for n in walk(part)):
         return None
     return flat(file)
 
@@ -216,7 +220,7 @@ class _Pieces:
 
 
 def _lets(file: ast.File) -> Iterator[ast.Let]:
-    """Those of a file and of what it includes; that they are right, the first arm has told."""
+    """Those of a file and of what it includes; whether they are right, the first arm tells."""
     for item in file.items:
         if isinstance(item, ast.Include):
             yield from library(item)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from archdsl.lsp import actions, completion, hints, hover, layout, navigate, outline
-from archdsl.lsp.server import Server, guarded
+from archdsl.lsp.server import YAML, Server, guarded
 
 if TYPE_CHECKING:
     from archdsl.lsp.document import Version
@@ -58,8 +58,8 @@ def _closed(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
 
 @guarded(None)
 def _saved(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
-    for document in ls.documents.values():  # a file on the disk may have _changed that another one includes
-        if ls.included(document):
+    for document in ls.documents.values():  # a file on the disk may have changed that another one includes or studies
+        if document.uri.endswith(YAML) or ls.included(document):
             document.update(document.now.text, document.now.number)
             ls.soon(document)
 

@@ -37,7 +37,7 @@ def hints(version: Version, start: int, end: int) -> list[types.InlayHint]:
                 if start <= offset <= end:
                     found.append(_hint(version, offset, dims(shape)))
     inspection = version.inspection
-    if last is not None and inspection is not None and inspection.out is not None and inspection.out != last[1]:
+    if last is not None and inspection is not None and inspection.headed and inspection.out is not None:
         offset = last[0]  # the head that the text leaves out
         if start <= offset <= end:
             found.append(_hint(version, offset, f"gap linear({inspection.classes}) → {dims(inspection.out)}"))

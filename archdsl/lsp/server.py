@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from archdsl.errors import Diagnostic, Source, SpecError
+from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.expand.include import library
 from archdsl.lsp import actions, completion, findings, hints, hover, layout, navigate, outline
 from archdsl.lsp.document import Document, Version
@@ -64,22 +65,39 @@ class Server(LanguageServer):
         document = self.documents[uri]
         document.update(text, number)
         self.soon(document)
-        for other in self.documents.values():  # what includes it may mean something else now
-            if other is not document and document.path and document.path in self.included(other):
-                other.update(other.now.text, other.now.number)
-                self.soon(other)
+        self.look_again(document)
 
     def close(self, uri: str) -> None:
-        self.documents.pop(uri, None)
+        document = self.documents.pop(uri, None)
         if uri in self.waiting:
             self.waiting.pop(uri).cancel()
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+        if document is not None:
+            self.look_again(document)
+
+    def look_again(self, changed: Document) -> None:
+        """What includes a text that is another one now, or that is read from the disk again, may mean something else."""
+        for other in self.documents.values():
+            if other is not changed and changed.path and changed.path.resolve() in self.included(other):
+                other.update(other.now.text, other.now.number)
+                self.soon(other)
 
     def included(self, document: Document) -> set[Path]:
+        """The files that a text includes, and what these include, as far as they can be read."""
         reading = None if document.uri.endswith(YAML) else document.now.reading
-        folder = document.path.parent if document.path else Path.cwd()
-        items = reading.file.items if reading else ()
-        return {(folder / i.path).resolve() for i in items if isinstance(i, ast.Include)}
+        found: set[Path] = set()
+        waiting = [(document.path.parent if document.path else Path(), reading.file)] if reading else []
+        while waiting:
+            folder, file = waiting.pop()
+            for item in file.items:
+                if isinstance(item, ast.Include):
+                    with suppress(ArchError, OSError, RuntimeError):  # said where the text is expanded
+                        place = folder / item.path
+                        if (path := place.resolve()) not in found:
+                            found.add(path)
+                            if path.is_file():
+                                waiting.append((place.parent, self.read(path, str(place))))
+        return found
 
     def include(self, item: ast.Include) -> list[ast.Let]:
         """The lets of an included file, as an editor shows it where it is open, else as it is on the disk."""

@@ -177,6 +177,8 @@ def _arg(name: str, default: Any, hint: Any) -> Arg:
     plain = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     if typing.get_origin(plain) is Literal:
         base, choices = "enum", typing.get_args(plain)
+        if not all(isinstance(choice, str) for choice in choices):
+            raise TypeError(f"its parameter `{name}` has the annotation {hint}, which no text can give")
     base = base or getattr(plain, "__name__", "")
     if base not in _WORDS and base != "enum":
         raise TypeError(f"its parameter `{name}` has the annotation {hint}, which no text can give")

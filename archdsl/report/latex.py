@@ -31,6 +31,8 @@ _SPECIAL = {
     '"': r"\textquotedbl{}",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "∞": r"$\infty$",
+    "→": r"$\rightarrow$",
     "[": "{[}",
     "]": "{]}",
     "`": r"\textasciigrave{}",

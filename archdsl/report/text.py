@@ -50,11 +50,18 @@ def on_one_line(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """Cells that `text` takes on a terminal: East Asian wide characters take two, combining marks none."""
+    """Cells that `text` takes on a terminal: East Asian wide characters take two, marks on others and the later letters of a
+    Hangul syllable none.
+    """
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
+    return len(text) + wide - sum(map(_no_cell, text))
+
+
+def _no_cell(char: str) -> bool:
+    mark = unicodedata.combining(char) != 0 or unicodedata.category(char) in ("Mn", "Me")
+    return mark or "\u1160" <= char <= "\u11ff"  # file systems of Apple take a syllable apart
 
 
 def _pad(text: str, cells: int, side: Align) -> str:

@@ -157,6 +157,8 @@ def test_without_matplotlib_pillow_draws(run: Run, runs: dict[str, Path], monkey
         (("--data", "fashion-mnist"), 4, "fashion-mnist is not there"),
         (("--data", "mnist"), 2, "has classes that the net does not know: 0, 1"),
         (("--device", "gpu"), 2, "unknown device"),
+        (("--device", "cpu:"), 2, "unknown device"),
+        (("--device", "cuda:\u0661"), 2, "unknown device"),
         (("--device", "cuda:99"), 4, "torch sees"),
     ],
 )

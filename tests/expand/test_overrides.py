@@ -45,6 +45,14 @@ def test_a_choice_of_one_slot_is_replaced_whole() -> None:
     assert "train adamw(0.1) epochs(3)\n" in unparse(file)
 
 
+def test_of_several_words_of_one_name_none_is_replaced_unasked() -> None:
+    text = "net a\ntrain adam freeze(stem) freeze(head) rate(stem, 0.1)"
+    with pytest.raises(ArchError, match=r"has `freeze` 2 times.*\n.*`--set train.freeze=off`"):
+        override(parse(text), ["train.freeze=body"])
+    file = override(parse(text), ["train.freeze=off", "train.freeze=body", "train.rate=head, 2"])
+    assert "train adam rate(head, 2) freeze(body)\n" in unparse(file)
+
+
 @pytest.mark.parametrize(
     "given",
     [

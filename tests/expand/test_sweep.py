@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archdsl.errors import Source
 from archdsl.expand import sweep as room
 from archdsl.expand.holes import count
 from archdsl.expand.sweep import sweep
@@ -39,6 +41,12 @@ SPACES = (
 @pytest.mark.parametrize("text", SPACES)
 def test_both_ways_agree(text: str) -> None:
     agree(parse(text))
+
+
+@pytest.mark.parametrize("net", ["unit(8) unit(8) {bn | ln}", "unit(8) {bn | ln}", "tie(8) {bn | ln} tie(8)"])
+def test_both_ways_agree_on_what_is_included(net: str, tmp_path: Path) -> None:
+    (tmp_path / "b.arch").write_text("let unit(c) = stem: conv(c)\nlet tie(c) = conv(c) as x relu cat(@x | id)\n")
+    agree(parse(Source(str(tmp_path / "a.arch"), f'include "b.arch"\nnet {net} gap linear(10)')))
 
 
 def agree(file: ast.File) -> None:

@@ -16,7 +16,7 @@ from archdsl.lsp.places import Places
 from tests.conftest import REPO
 
 T = TypeVar("T")
-SECONDS = 60  # a hang ends; no test asserts a time
+SECONDS = 6  # a hang ends; no test asserts a time
 
 
 class Editor:
@@ -112,6 +112,15 @@ class Editor:
             return list(got.diagnostics)
 
         return self.wait(published())
+
+    def until(self, uri: str, codes: list[str]) -> None:
+        """Wait until the last findings that were published have these codes."""
+
+        async def published() -> None:
+            while (got := self.published.get(uri)) is None or [str(d.code) for d in got.diagnostics] != codes:
+                await asyncio.sleep(0.01)
+
+        self.wait(published())
 
     def codes(self, uri: str) -> list[str]:
         return [str(d.code) for d in self.findings(uri)]

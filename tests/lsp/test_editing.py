@@ -153,3 +153,33 @@ def test_included_lets_are_known_and_followed(editor: Editor, tmp_path: Path) ->
     editor.close(other)
     editor.edit(uri, text)
     assert editor.findings(uri) == []
+
+
+def test_what_an_included_file_includes_changes_the_findings(editor: Editor, tmp_path: Path) -> None:
+    """At once, also where the folder is opened through a link, and again when the editor closes the file."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").symlink_to("there", target_is_directory=True)
+    folder = tmp_path / "here"
+    (folder / "inner.arch").write_text("let unit(c) = conv(c) bn\n")
+    (folder / "outer.arch").write_text('include "inner.arch"\nlet two(c) = unit(c) unit(c)\n')
+    for name, text in (("inner", "net unit(8) gap linear(4)"), ("outer", "net two(8) gap linear(4)")):
+        uri = editor.open(f'include "{name}.arch"\ninput 3x8x8\nclasses 4\n{text}', folder / f"of_{name}.arch")
+        assert editor.findings(uri) == []
+        other = editor.open("let unit(c) = convv(c)\n", folder / "inner.arch")
+        editor.until(uri, ["A201"])
+        editor.close(other)
+        editor.until(uri, [])
+        editor.close(uri)
+
+
+def test_a_study_is_checked_again_when_its_base_is_saved(editor: Editor, tmp_path: Path) -> None:
+    text = "input 1x28x28\nclasses 10\nnet conv(8) {relu | geluu} gap linear(10)\ndata fashion-mini\n"
+    (tmp_path / "net.arch").write_text(text)
+    uri = editor.open("base: net.arch\nseeds: 2\n", tmp_path / "study.yaml")
+    assert editor.codes(uri) == ["A201"]
+    spec = editor.open(text.replace("geluu", "gelu"), tmp_path / "net.arch")
+    (tmp_path / "net.arch").write_text(editor.texts[spec])
+    editor.client.text_document_did_save(t.DidSaveTextDocumentParams(t.TextDocumentIdentifier(spec)))
+    editor.until(uri, [])
+    editor.close(spec)
+    editor.close(uri)

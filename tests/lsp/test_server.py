@@ -230,6 +230,9 @@ def test_hints_show_the_running_shape(editor: Editor) -> None:
         (8, "64x4x4"),
         (8, "gap linear(10) → 10"),
     ]
+    for end in ("gap linear(4)", "{gap linear(4) | flatten linear(4)}"):
+        uri = editor.open(f"input 3x8x8\nclasses 4\nnet conv(8) relu {end}")
+        assert not any("gap linear" in text for _, text in editor.hints(uri)), "the text has its own head"
 
 
 def test_signatures(editor: Editor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -133,6 +133,10 @@ def test_annotations() -> None:
         """A layer."""
         raise AssertionError
 
+    def numbers(x: Shape, b: Literal[1, 2] = 1) -> Layer:
+        """A layer."""
+        raise AssertionError
+
     def unknown(x: Shape, b: Chanels = 1) -> Layer:  # type: ignore[name-defined] # noqa: F821
         """A layer."""
         raise AssertionError
@@ -140,6 +144,7 @@ def test_annotations() -> None:
     for make, what in (
         (plain, "its parameter `b` has no annotation"),
         (lists, r"its parameter `b` has the annotation list\[float\], which no text can give"),
+        (numbers, r"its parameter `b` has the annotation typing.Literal\[1, 2\], which no text can give"),
         (unknown, "name 'Chanels' is not defined"),
     ):
         op("odd8", name=make.__name__ + "8")(make)

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from archdsl.report import FORMATS, Column, Table, json_text, render
 from archdsl.report.terminal import narrowed
+from archdsl.report.text import width
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -190,3 +192,22 @@ def test_a_narrow_terminal_leaves_columns_out_in_their_order() -> None:
     assert one.notes == ("a note", "left out, as the terminal has 34 columns: sd")
     assert narrowed(table, 22).notes[1].endswith("sd, runs")
     assert len(narrowed(table, 3).columns) == 2, "those without an order stay"
+
+
+def test_latex_has_the_signs_of_our_own_cells() -> None:
+    table = Table((Column("a", "float"), Column("b")), ((float("-inf"), "bn → ln"),))
+    assert r"$-$$\infty$ & bn $\rightarrow$ ln \\" in piped(table, "latex")
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("cat", 3),
+        ("猫とネコ", 8),
+        ("cafe\u0301", 4),
+        ("\u0e41\u0e21\u0e27\u0e1b\u0e48\u0e32\u0e2b\u0e34\u0e21\u0e30", 8),
+        ("\u1100\u1169\u110b\u1163\u11bc\u110b\u1175", 6),
+    ],
+)
+def test_cells_of_a_text_are_those_of_a_terminal(text: str, cells: int) -> None:
+    assert width(text) == cells == cell_len(text)

@@ -201,9 +201,12 @@ def test_limits_can_be_raised(cli: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_limit_that_is_no_number(cli: object) -> None:
-    done = cli("params", "relu", env={"ARCHDSL_MAX_REPEAT": "many"})  # type: ignore[operator]
+@pytest.mark.parametrize("limit", ["many", "0", "9" * 13])
+def test_a_limit_that_is_no_number(cli: object, limit: str) -> None:
+    done = cli("params", "relu", env={"ARCHDSL_MAX_REPEAT": limit})  # type: ignore[operator]
     assert done.returncode == 2
+    assert "is not a positive whole number of at most 12 digits" in done.stderr
+    assert "unset it for the default, 1,000" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -33,7 +33,7 @@ def shortcut(
     always a convolution (option C); `pool` is average pooling before a 1×1 convolution (ResNet-D, He et al. 2018);
     `pad` takes every s-th pixel and adds channels of zeros (option A, no weights); `same` is nothing where shapes
     agree, and where they differ there is no skip at all (MobileNet v2). Of vectors and tokens the
-    convolution is a linear layer. Behind it stands the normalisation in which the other branch ends, if it ends in one;
+    convolution is a linear layer. Behind it is the normalisation in which the other branch ends, if it ends in one;
     `norm` chooses another (`norm=id` none). `ws` is the convolution's, unless one channel arrives: a filter of one number has no
     variance to divide by.
     """
