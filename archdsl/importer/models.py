@@ -71,7 +71,16 @@ def _timm(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     timm = import_timm()
     if not timm.is_model(name):
         raise ArchError(f"timm has no network `{name[:60]}`", help=suggest(name[:60], timm.list_models()))
-    made: nn.Module = timm.create_model(name, scriptable=True)
+    try:
+        made: nn.Module = timm.create_model(name, scriptable=True)
+    except Exception as error:  # a tag that the network has not, or code that fails
+        check_memory(error)
+        bare, _, tag = name.partition(".")
+        known = timm.list_pretrained(f"{bare}.*") if tag else []
+        raise ArchError(
+            f"timm cannot make `{name[:60]}`: {type(error).__name__}: {error}",
+            help=suggest(name[:60], known) or f"`timm:{bare}` has the same layers without the tag of weights",
+        ) from error
     about: Any = made.default_cfg
     size = about.get("input_size", USUAL)
     return made, tuple(size)

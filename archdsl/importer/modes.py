@@ -124,8 +124,9 @@ def _behind_drops(steps: list[Step], at: int) -> int:
 
 
 def _line(step: Step) -> str:
-    if "attention" in step.op.entry.traits:  # its dropout aside
-        return f"{step.op.name} {arguments(step) | {'drop': 0.0}}"
+    given = arguments(step)
+    if "drop" in given:  # dropout within a layer aside
+        return f"{step.op.name} {given | {'drop': 0.0}}"
     return made(Row(step.path, step.op, step.layer, step.inputs))
 
 

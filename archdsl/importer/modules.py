@@ -81,8 +81,18 @@ def _rms(m: Any, own: Own) -> Call:
     return "rms_norm", given | {"image": name.endswith("2d"), "std": name.startswith("Simple")}
 
 
+def _upsample(m: Any, own: Own) -> Call:
+    names = ("size", "scale_factor", "mode", "align_corners")
+    more = {"recompute_scale_factor": getattr(m, "recompute_scale_factor", None)}
+    return "interpolate", {n: getattr(m, n) for n in names} | more
+
+
 def _recurrent(m: Any, own: Own) -> Call:
-    settings = {"layers": m.num_layers, "both": m.bidirectional, "drop": float(m.dropout), "first": m.batch_first}
+    if m.proj_size:
+        return "refuse", {"reason": "states that are projected (proj_size); no recurrent word has that"}
+    drop = float(m.dropout) if m.num_layers > 1 else 0.0  # it is between layers
+    settings = {"layers": m.num_layers, "both": m.bidirectional, "drop": drop, "first": m.batch_first}
+    settings |= {"act": m.nonlinearity} if type(m).__name__ == "RNN" else {}
     weights = {n: own(n) for n in m._flat_weights_names}
     return type(m).__name__.lower(), {"weights": weights, "out": m.hidden_size, "bias": m.bias, **settings}
 
@@ -156,7 +166,7 @@ MODULES: dict[str, Rule] = {
     "LayerNorm": _ln,
     "LayerNorm2d": _norm("layer_norm_2d"),
     **dict.fromkeys(("RMSNorm", "RmsNorm", "RmsNorm2d", "SimpleNorm", "SimpleNorm2d"), _rms),
-    **dict.fromkeys(("LSTM", "GRU"), _recurrent),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
     "MultiheadAttention": _attention,
     "Linear": lambda m, own: ("linear", {"weight": own("weight"), "bias": own("bias")}),
     "GroupNorm": lambda m, own: ("group_norm", {"num_groups": m.num_groups, **_norm("")(m, own)[1]}),
@@ -166,6 +176,7 @@ MODULES: dict[str, Rule] = {
     ),
     "LocalResponseNorm": _plain("local_response_norm", "size", "alpha", "beta", "k"),
     "MaxPool2d": _plain("max_pool2d", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
+    "MaxPool1d": _plain("max_pool1d", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"),
     "AvgPool2d": _plain(
         "avg_pool2d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
     ),
@@ -205,8 +216,9 @@ MODULES: dict[str, Rule] = {
     "Flatten": _plain("reshape"),
     "Unflatten": _plain("reshape"),
     "ZeroPad2d": lambda m, own: ("pad", {"pad": m.padding}),
+    "ConstantPad2d": lambda m, own: ("pad", {"pad": m.padding, "value": float(m.value)}),
     "PixelShuffle": _plain("pixel_shuffle", "upscale_factor"),
     "PixelUnshuffle": _plain("pixel_unshuffle", "downscale_factor"),
     "ChannelShuffle": _plain("channel_shuffle", "groups"),
-    "Upsample": _plain("interpolate", "size", "scale_factor", "mode", "align_corners"),
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _upsample),
 }

@@ -17,6 +17,7 @@ from archdsl.importer.trace import BATCH
 from archdsl.importer.views import View
 
 DISPATCHED: dict[Any, str] = {
+    nn.functional.max_pool1d: "max_pool1d",
     nn.functional.max_pool2d: "max_pool2d",
     nn.functional.adaptive_max_pool2d: "adaptive_max_pool2d",
 }

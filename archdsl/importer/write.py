@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from archdsl.errors import ArchError
 from archdsl.importer.match import Mismatch, paired, read
 from archdsl.importer.passes import raised
@@ -10,7 +12,7 @@ from archdsl.importer.show import shown
 from archdsl.importer.steps import Step
 from archdsl.importer.tree import Net
 from archdsl.ir.nodes import arg
-from archdsl.ir.trace import Trace
+from archdsl.ir.trace import Row, Trace
 from archdsl.syntax.format import format
 
 Written = tuple[str, list[Step], str]  # the text, the steps, a comment on rates of stochastic depth
@@ -28,10 +30,11 @@ def written(steps: list[Step], output: int, shape: tuple[int, ...]) -> Written:
 
     def holds(net: Net) -> bool:
         try:
-            paired(read(head + shown(net)), steps, output, loose=True)
+            trace = read(head + shown(net))
+            paired(trace, steps, output, loose=True)
         except ArchError:
             return False
-        return True
+        return len(_droppaths(trace.rows)) >= len(_droppaths(steps))  # none is lost
 
     net = raised(Net(items), holds)
     text = format(head + shown(net))
@@ -42,11 +45,15 @@ def written(steps: list[Step], output: int, shape: tuple[int, ...]) -> Written:
 
 def _rates(trace: Trace, steps: list[Step]) -> str:
     """A comment where the rates of stochastic depth, which do nothing in eval mode, are not the source's to the digit."""
-    ours = [arg(row.op, "p") for row in trace.rows if row.op.name == "droppath"]
-    theirs = [arg(step.op, "p") for step in steps if step.op.name == "droppath"]
-    ours = ours[len(ours) - len(theirs) :]  # the source leaves a rate of 0 out
-    off = max((abs(a - b) for a, b in zip(ours, theirs, strict=False)), default=0.0)
+    ours, theirs = _droppaths(trace.rows), _droppaths(steps)
+    theirs = [0.0] * (len(ours) - len(theirs)) + theirs  # the source leaves rates of 0 out, which are the first
+    off = max((abs(a - b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
     return f"# Stochastic depth: the rates of the source differ by up to {off:.3f}." if off > 1e-6 else ""
+
+
+def _droppaths(places: Iterable[Row | Step]) -> list[float]:
+    """The rates of stochastic depth, in order."""
+    return [arg(at.op, "p") for at in places if at.op.name == "droppath"]
 
 
 __all__ = ["Mismatch", "written"]

@@ -18,16 +18,16 @@ from tests.lift.blocks import SHAPE, Head
 class Outlook(Head):
     """VOLO's attention of neighbourhoods."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
-        self.v, self.attn = nn.Linear(24, 24), nn.Linear(24, 243)
+        self.v, self.attn, self.drop = nn.Linear(24, 24), nn.Linear(24, 243), nn.Dropout(rate)
         self.unfold, self.pool = nn.Unfold(3, padding=1, stride=2), nn.AvgPool2d(2, 2, ceil_mode=True)
 
     def block(self, x: Tensor) -> Tensor:
         v = self.unfold(self.v(x).permute(0, 3, 1, 2)).reshape(-1, 3, 8, 9, 16).permute(0, 1, 4, 3, 2)
         attn = self.attn(self.pool(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         attn = (attn.reshape(-1, 16, 3, 9, 9).permute(0, 2, 1, 3, 4) * 8**-0.5).softmax(-1)
-        x = (attn @ v).permute(0, 1, 4, 3, 2).reshape(-1, 216, 16)
+        x = (self.drop(attn) @ v).permute(0, 1, 4, 3, 2).reshape(-1, 216, 16)
         return functional.fold(x, output_size=(8, 8), kernel_size=3, padding=1, stride=2).permute(0, 2, 3, 1)
 
 
@@ -55,6 +55,12 @@ def test_outlook_attention_is_what_is_written_out() -> None:
     done = spec_of(Outlook().eval(), SHAPE, "Outlook")
     assert "outlook(" in done.text
     assert done.report.difference <= 1e-5
+
+
+def test_dropout_of_outlook_attention_is_kept() -> None:
+    done = spec_of(Outlook(rate=0.3).eval(), SHAPE, "Outlook")
+    assert "drop=0.3" in done.text
+    assert done.report.notes == ()
 
 
 def test_outlook_attention_of_one_pixel() -> None:

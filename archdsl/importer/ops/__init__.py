@@ -14,7 +14,7 @@ from archdsl.importer.ops.pools import POOLS
 from archdsl.importer.ops.products import OF_KEYED, OF_SUMS, OF_WEIGHTED, Keyed, Ones, Summed, Weighted
 from archdsl.importer.ops.reshapes import RESHAPES
 from archdsl.importer.ops.scores import Scores, Sums, Unit
-from archdsl.importer.ops.sequences import SEQUENCES
+from archdsl.importer.ops.sequences import OF_STATES, SEQUENCES, Last
 from archdsl.importer.ops.sizes import SIZES
 from archdsl.importer.ops.turning import Turned
 from archdsl.importer.ops.windows import WINDOWS
@@ -49,6 +49,7 @@ OF_KIND = (
     (Sums, "sums of weights of attention", OF_WEIGHT_SUMS),
     (Unit, "unit vectors", OF_UNIT),
     (Turned, "queries and keys that are turned", OF_TURNED),
+    (Last, "the last states of a recurrent layer", OF_STATES),
 )
 
 __all__ = ["ATEN", "OF_KIND", "OPS"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import View
+from archdsl.importer.views import BATCH, View, whole
 
 ALWAYS = (
     "active in eval mode too, so that the source gives another result each time; pass `training=self.training` "
@@ -40,7 +40,13 @@ def stochastic_depth(steps: Steps, x: View, p: float, mode: str = "row", trainin
         return x
     if mode != "row":
         raise Inexpressible("stochastic depth of a whole batch at once; `droppath` draws for each example")
-    return steps.changed(x, "droppath", p=float(p))
+    return _of_examples(steps, x, float(p))
+
+
+def _of_examples(steps: Steps, x: View, p: float) -> View:
+    if x.dims[0] != whole(BATCH, steps.batch):
+        raise Inexpressible("stochastic depth of windows or tokens, each by itself; `droppath` is of whole examples")
+    return steps.changed(x, "droppath", p=p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,9 @@ def _masked(steps: Steps, x: View, mask: Drawn) -> View | Masked:
         raise Inexpressible(ALWAYS)
     word = "drop" if sizes == whole else "droppath" if sizes == (whole[0], *(1,) * (len(whole) - 1)) else "spatial"
     steps.by_hand.append(f"`{word}({p:g})` ({steps.path or 'the network itself'})")
-    if word != "spatial":
+    if word == "droppath":
+        return _of_examples(steps, x, p)
+    if word == "drop":
         return steps.changed(x, word, p=p)
     if len(whole) == 4 and sizes == (*whole[:2], 1, 1):
         return steps.view(steps.put("spatial", steps.plain(x), p=p))

@@ -43,13 +43,13 @@ def sdpa(
     scale: float | None = None,
     **more: object,
 ) -> View:
+    if is_causal:
+        raise Inexpressible("causal attention, which is not read; write `attention(…, causal)` into the spec by hand")
     turn = None
     if isinstance(query, Turned) and isinstance(key, Turned):
         turn, query, key = _angles(query, key), query.view, key.view
     if isinstance(query, Unit) and isinstance(key, Unit) and attn_mask is None and scale == 1:
         return _attend(steps, replace(_products(steps, query, key), softmax=True, drop=float(dropout_p)), value)
-    if is_causal:
-        raise Inexpressible("causal attention of queries that are made elsewhere")
     dependent = isinstance(attn_mask, Dependent)
     network = attn_mask if isinstance(attn_mask, Computed) else None
     bias = None if attn_mask is None or dependent or network is not None else bias_of(steps, attn_mask)

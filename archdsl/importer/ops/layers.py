@@ -255,7 +255,7 @@ def attention(
     ), None
 
 
-def refuse(steps: Steps, x: View, reason: str) -> View:
+def refuse(steps: Steps, x: View, *more: object, reason: str) -> View:
     raise Inexpressible(reason)
 
 

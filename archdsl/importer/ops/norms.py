@@ -163,7 +163,9 @@ def grn(steps: Steps, x: View, weight: Any, bias: Any, eps: float, last: bool) -
 
 
 def blur(steps: Steps, x: View, k: int, s: int, kernel: Param, mode: str) -> View:
-    if mode != "reflect" or k % 2 == 0:
+    if k % 2 == 0:
+        raise Inexpressible(f"a filter of {k}x{k} that smooths; `blurpool` has odd ones, with a pixel in the middle")
+    if mode != "reflect":
         raise Inexpressible("a filter that smooths with another border than `blurpool`")
     table = steps.ledger.numbers(kernel)[:1]
     source = Table(table, torch.zeros_like(table))

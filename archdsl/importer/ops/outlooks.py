@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.scores import untouched
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import Atom, View, merged, whole
@@ -25,9 +26,10 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Mixing:
-    """A softmax over a part of the channels: weights (N, heads, pixels, k², k²)."""
+    """A softmax over a part of the channels: weights (N, heads, pixels, k², k²); ``drop``: the rate of dropout on them."""
 
     view: View
+    drop: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,7 @@ class Mixed:
     weights: View
     of: Spread
     order: tuple[int, ...] = (0, 1, 2, 3, 4)
+    drop: float = 0.0
 
 
 def spread(steps: Steps, x: View, k: tuple[int, int], s: tuple[int, int], p: tuple[int, int]) -> Spread:
@@ -64,7 +67,7 @@ def mixed(steps: Steps, a: Any, b: Any) -> Mixed:
     """The product of weights and neighbourhoods as matrices."""
     if not isinstance(a, Mixing) or not isinstance(b, Spread) or b.order != (0, 1, 4, 3, 2):
         raise Inexpressible("a product of neighbourhoods of pixels that is not outlook attention")
-    return Mixed(a.view, b)
+    return Mixed(a.view, b, drop=a.drop)
 
 
 def fold(
@@ -80,7 +83,15 @@ def fold(
     heads = merged([Atom(0, n * n, of.heads)])
     if view.dims[1:] != (heads, pixels, (Atom(0, n, n),), (Atom(0, 1, n),)) or len(view.shape) != 3:
         raise Inexpressible("weights of neighbourhoods that are laid out in another way than those of `outlook`")
-    return steps.view(steps.put("outlook", view.step, of.step, heads=of.heads, k=of.k, s=of.s))
+    return steps.view(steps.put("outlook", view.step, of.step, heads=of.heads, k=of.k, s=of.s, drop=x.drop))
+
+
+def _dropped(steps: Steps, x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    if not p or not stays_off(steps, training):
+        return x
+    if not isinstance(x, Mixing) or x.drop:
+        raise Inexpressible("dropout of neighbourhoods of pixels; `outlook` has it once, on the weights that mix them")
+    return replace(x, drop=float(p))
 
 
 def softmax_of_parts(x: View, dim: int) -> Mixing | None:
@@ -96,5 +107,6 @@ OF_SPREAD: dict[str, Callable[..., Any]] = {
     "permute": _permuted,
     **dict.fromkeys(("matmul", "bmm"), mixed),
     "fold": fold,
-    **dict.fromkeys(("contiguous", "float", "to", "type_as", "same", "dropout"), untouched),
+    **dict.fromkeys(("contiguous", "float", "to", "type_as", "same"), untouched),
+    "dropout": _dropped,
 }

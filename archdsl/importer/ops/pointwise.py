@@ -28,7 +28,9 @@ def hardtanh(steps: Steps, x: View, min_val: float = -1.0, max_val: float = 1.0,
 def clamp(steps: Steps, x: View, min: float | None = None, max: float | None = None) -> View:
     if min == 0 and max is None:
         return steps.changed(x, "relu")
-    return hardtanh(steps, x, -1.0 if min is None else min, 1.0 if max is None else max)
+    if min is None or max is None:
+        raise Inexpressible("values cut on one side, other than at 0 from below; `relu` does that")
+    return hardtanh(steps, x, min, max)
 
 
 def leaky_relu(steps: Steps, x: View, negative_slope: float = 0.01, inplace: bool = False) -> View:
@@ -91,6 +93,12 @@ def scaled(steps: Steps, x: View, factor: Any, sigmoid: bool = False) -> View:
     return replace(x, step=steps.put("scale", x.step, sources={"weight": factor}, sigmoid=sigmoid))
 
 
+def softplus(steps: Steps, x: View, beta: float = 1.0, threshold: float = 20.0) -> View:
+    if (beta, threshold) != (1, 20):
+        raise Inexpressible("beta or threshold of softplus set")
+    return steps.changed(x, "softplus")
+
+
 def neg(steps: Steps, x: View) -> View:
     return scaled(steps, x, -1.0)
 
@@ -108,5 +116,7 @@ POINTWISE: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, same, neg, square)},
     "pow": square,
     **dict.fromkeys(SAME, same),
-    "softplus": lambda steps, x, *more: steps.changed(x, "softplus"),
+    "softplus": softplus,
+    **dict.fromkeys(("clip", "clamp_min"), clamp),
+    **dict.fromkeys(("abs", "absolute"), _act("abs")),
 }

@@ -147,6 +147,27 @@ def avg_pool1d(
     return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
 
 
+def max_pool1d(
+    steps: Steps,
+    x: View,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> View:
+    """Of a tensor (N, C, T), whose last axis is that of the tokens."""
+    if pair(dilation)[0] != 1 or return_indices or len(x.dims) != 3:
+        raise Inexpressible("max pooling along tokens with dilation, or with the places of the maxima")
+    k, s, p = (pair(n)[0] for n in (kernel_size, stride or kernel_size, padding))
+    at = steps.plain(x.permuted((0, 2, 1)))
+    args: dict[str, Any] = {"k": k, "s": None if s == k else s, "p": p}
+    usual = steps.put("maxpool1", at, **args)
+    made = steps.put("maxpool1", at, **args, ceil=True) if ceil_mode else usual
+    return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
+
+
 def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices: bool = False) -> View:
     if pair(output_size) != (1, 1) or return_indices:
         raise Inexpressible("adaptive max pooling to more than 1x1")
@@ -254,6 +275,7 @@ POOLS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
         for f in (
+            max_pool1d,
             max_pool2d,
             avg_pool2d,
             avg_pool1d,

@@ -92,6 +92,19 @@ def split(steps: Steps, x: View, sizes: Any, dim: int = 0) -> tuple[View, ...]:
     )
 
 
+def tensor_split(steps: Steps, x: View, given: Any, dim: int = 0) -> tuple[View, ...]:
+    """A number of parts, of which the first are longer by one where they are unlike; or the places where parts begin."""
+    total = x.sizes()[dim % len(x.dims)]
+    if isinstance(given, int):
+        size, more = divmod(total, given)
+        return split(steps, x, [size + (i < more) for i in range(given)], dim)
+    ends = [*given, total]
+    sizes = [end - start for start, end in zip([0, *given], ends, strict=True)]
+    if min(sizes) < 1:
+        raise Inexpressible("parts of an axis without places, or counted from its end")
+    return split(steps, x, sizes, dim)
+
+
 def unbind(steps: Steps, x: View, dim: int = 0) -> tuple[View, ...]:
     dim %= len(x.dims)
     return tuple(select(steps, x, dim, i) for i in range(x.sizes()[dim]))
@@ -168,7 +181,7 @@ RESHAPES: dict[str, Callable[..., Any]] = {
     "expand_as": expand,
     "swapaxes": transpose,
     "split_with_sizes": split,
-    "tensor_split": chunk,
+    "tensor_split": tensor_split,
     "slice": cut,
     "narrow": lambda steps, x, dim, start, length: cut(steps, x, dim, start, start + length),
     "t": lambda steps, x: transpose(steps, x, 0, 1),

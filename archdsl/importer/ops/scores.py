@@ -126,6 +126,8 @@ def bias_of(steps: Steps, given: Any) -> Table:
 def _scaled(steps: Steps, scores: Any, by: Any) -> Scores:
     if not isinstance(scores, Scores):
         scores, by = by, scores
+    if scores.drop:
+        raise Inexpressible("products of queries and keys times more behind their dropout; in `attend` it is the last")
     if isinstance(by, Computed) and scores.softmax and scores.local is None:
         return replace(scores, local=(by, by))
     if isinstance(by, Param | Table | Computed) and scores.unit and scores.factor is None and not scores.softmax:
@@ -150,7 +152,13 @@ def _softmax(steps: Steps, scores: Scores, dim: int = -1, *more: object, **other
 
 
 def _dropped(steps: Steps, scores: Scores, p: float = 0.5, training: bool = True, inplace: bool = False) -> Scores:
-    return replace(scores, drop=float(p)) if p and stays_off(steps, training) else scores
+    if not p or not stays_off(steps, training):
+        return scores
+    if not scores.softmax or scores.drop:
+        raise Inexpressible(
+            "dropout of products of queries and keys that is not once behind their softmax, as in `attend`"
+        )
+    return replace(scores, drop=float(p))
 
 
 def _reshaped(steps: Steps, scores: Scores, *more: object, **other: object) -> Scores:
@@ -180,6 +188,8 @@ def _mixed(steps: Steps, scores: Scores, weight: Any, bias: Any = None) -> Score
     """Talking heads."""
     if not scores.last or bias is None:
         raise Inexpressible("a linear layer of products of queries and keys")
+    if scores.drop:
+        raise Inexpressible("heads that are mixed behind dropout of their weights; in `attend` it is the last")
     name = "talk_after" if scores.softmax else "talk_before"
     return replace(scores, talk={**(scores.talk or {}), f"{name}.weight": weight, f"{name}.bias": bias})
 
@@ -245,9 +255,23 @@ def cosine(steps: Steps, factor: Any, heads: int) -> tuple[str, Any]:
         held = steps.ledger.values.get(name)
         shape = () if held is None else tuple(held.shape)
         limit = math.log(100)
-        if not others and steps.ledger.equal(factor, lambda p: p.clamp(max=limit).exp().reshape(factor.shape), shape):
+        formula = lambda p: p.clamp(max=limit).exp().reshape(factor.shape)  # noqa: E731
+        if not others and steps.ledger.equal(factor, formula, shape) and _cut_at(steps, factor, name, limit):
             return "exp", Param(name, shape)
-    raise Inexpressible("cosines of queries and keys without a learnt factor of each head that `attend` has")
+    raise Inexpressible(
+        "cosines of queries and keys without a learnt factor of each head that `attend` has: a number, or `exp` of one that "
+        "is cut at log 100"
+    )
+
+
+def _cut_at(steps: Steps, factor: Computed, name: str, limit: float) -> bool:
+    """Whether `exp` of a weight is cut at this limit and nowhere else, which numbers as they are drawn do not show."""
+    values = steps.ledger.values
+    for at in (-6.0, 6.0):
+        found = factor.of({**values, name: torch.full_like(values[name], at)})
+        if not torch.allclose(found, torch.full_like(found, math.exp(min(at, limit))), rtol=1e-3):
+            return False
+    return True
 
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.layers import linear, pair
+from archdsl.importer.ops.reshapes import select
+from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import Atom, View, standing, whole
+
+STATES = "last states of a recurrent layer, other than `h[-1]` of its last layer along tokens"
+
+
+@dataclass(frozen=True, eq=False)
+class Last:
+    """The last states of a recurrent layer whose result is ``of``; None where no word gives them."""
+
+    of: View | None = None
+    layers: int = 1
+    both: bool = False
 
 
 def recurrent(
@@ -25,17 +39,47 @@ def recurrent(
     both: bool,
     drop: float,
     first: bool,
-) -> tuple[View, tuple[None, None]]:
-    """Of tokens, or of the rows or columns of an image with the others in one axis with the batch; states are not read."""
+    act: str = "",
+) -> tuple[View, Any]:
+    """Of tokens, or of the rows or columns of an image with the others in one axis with the batch; and the last states."""
     if state is not None or not first:
         raise Inexpressible("a recurrent layer with a first state that is given, or with tokens before the batch")
     args: dict[str, Any] = {"out": out, "layers": layers, "both": both, "drop": drop, "bias": bias}
+    args |= {"act": act} if act else {}
     along = _course(x)
+    if along and word == "rnn":
+        raise Inexpressible(f"`rnn` along {along} of an image; `lstm` and `gru` have that")
     if along:
         made = steps.put(word, x.step, sources=weights, along=along, **args)
         shape = steps.shape(made)
-        return View(made, shape, (*x.dims[:2], whole(0, shape[0]))), (None, None)
-    return steps.view(steps.put(word, steps.plain(x), sources=weights, **args)), (None, None)
+        return View(made, shape, (*x.dims[:2], whole(0, shape[0]))), _states(word, Last())
+    out_of = steps.view(steps.put(word, steps.plain(x), sources=weights, **args))
+    return out_of, _states(word, Last(out_of, layers, both))
+
+
+def _states(word: str, last: Last) -> Any:
+    """What torch gives beside the result."""
+    return (last, Last()) if word == "lstm" else last
+
+
+def _of_layer(steps: Steps, x: Any, index: Any) -> Any:
+    """The last state of the last layer, which is the result at the last token, and backwards at the first."""
+    if isinstance(x, tuple):
+        return x[index]
+    keys = index if isinstance(index, tuple) else (index,)
+    directions = 1 + x.both
+    at = keys[0] % (x.layers * directions) - (x.layers - 1) * directions if isinstance(keys[0], int) else -1
+    if x.of is None or at < 0 or any(k != slice(None) for k in keys[1:]):
+        raise Inexpressible(STATES)
+    vector = select(steps, x.of, 1, -1 if at == 0 else 0)
+    width = vector.sizes()[1] // directions
+    return restricted(steps, vector, 1, at * width, (at + 1) * width, equal=True)
+
+
+def _squeezed(steps: Steps, x: Any, dim: int = -1) -> Any:
+    if x.layers > 1 or x.both or dim != 0:
+        raise Inexpressible(STATES)
+    return _of_layer(steps, x, 0)
 
 
 def _course(x: View) -> str:
@@ -97,9 +141,11 @@ def repeat_interleave(steps: Steps, x: View, repeats: int, dim: int | None = Non
     return View(made, steps.shape(made), ((*x.dims[0], *beside), *x.dims[1:]))
 
 
+OF_STATES: dict[str, Callable[..., Any]] = {"getitem": _of_layer, "squeeze": _squeezed}
 SEQUENCES: dict[str, Callable[..., Any]] = {
     "lstm": partial(recurrent, "lstm"),
     "gru": partial(recurrent, "gru"),
+    "rnn": partial(recurrent, "rnn"),
     "conv1d": conv1d,
     "repeat_interleave": repeat_interleave,
 }

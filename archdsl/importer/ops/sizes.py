@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.importer.ops.layers import compact
+from archdsl.importer.ops.layers import compact, pair
 from archdsl.importer.ops.products import Ones
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import View, whole
@@ -56,24 +56,36 @@ def interpolate(
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-    *more: object,
-    **other: object,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> View:
     at = steps.plain(x)
     before, after = steps.shape(at)[1:], steps.sizes[2:]
     if before == after:
         return steps.view(at)
+    if antialias:
+        raise Inexpressible("a change of size with antialiasing; `resize` has none")
+    if align_corners:
+        raise Inexpressible(
+            f"a change of size ({mode}) with align_corners=True; `upsample` and `resize` have align_corners=False"
+        )
+    if scale_factor is not None and not recompute_scale_factor and _scaled(before, scale_factor) != after:
+        raise Inexpressible("a change of size by a factor that gives no whole number of pixels; `size=` says how many")
     by = after[-1] // before[-1]
     whole_times = after == tuple(n * by for n in before)
     if mode == "nearest" and whole_times:
         return steps.view(steps.put("upsample", at, by=by))
-    if mode == "bilinear" and not align_corners:
+    if mode == "bilinear":
         if whole_times:
             return steps.view(steps.put("upsample", at, by=by, mode="bilinear"))
         return steps.view(steps.put("resize", at, size=compact(after), by="bilinear"))
-    if mode == "bicubic" and not align_corners and not any(other.values()):
+    if mode == "bicubic":
         return steps.view(steps.put("resize", at, size=compact(after), by="bicubic"))
     raise Inexpressible(f"a change of size ({mode}) that neither `upsample` nor `resize` makes")
+
+
+def _scaled(size: tuple[int, ...], factor: Any) -> tuple[float, ...]:
+    return tuple(round(n * float(f), 6) for n, f in zip(size, pair(factor), strict=True))
 
 
 def _word(word: str, name: str, given: str) -> Callable[..., View]:

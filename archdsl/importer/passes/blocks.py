@@ -48,7 +48,7 @@ def _ratio(item: Item) -> Item:
     if not isinstance(item, Word) or item.name != "se" or not isinstance(item.get("squeeze"), int):
         return item
     squeeze, r = item.get("squeeze"), item.cin // item.get("squeeze")
-    if max(1, item.cin // r) != squeeze or r > 64:
+    if not r or max(1, item.cin // r) != squeeze or r > 64:
         return item
     return replace(word("se", item.cin, r=r), args=(*word("se", r=r).args, *item.without("squeeze").args))
 

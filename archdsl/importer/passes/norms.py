@@ -11,6 +11,7 @@ from archdsl.registry import find
 
 HEAD = frozenset({"gap", "gmp", "flatten", "resize"})  # where the trunk is over
 FEW = 4  # convolutions outside families and lets up to which `bn` is behind each
+NEAR = 3  # the part of the last rate by which others may be beside the line on which they grow
 
 
 def traits(item: Item) -> frozenset[str]:
@@ -59,12 +60,20 @@ def norms(net: Net) -> Net:
         trunk = everywhere(trunk, lambda items: tuple(i for i in items if not _is(i, "bn")))
         modifiers.append(_call("+bn", found))
     rates = _rates(trunk)
-    if len(rates) > 1 and rates == sorted(rates):
+    if _growing(rates):
         trunk = everywhere(trunk, lambda items: tuple(i for i in items if not _is(i, "droppath")))
         modifiers.append(f"+droppath({value(_top(rates[-1]))})")
     if not modifiers:
         return net
     return Net((*net.items[:first], Group(trunk, tuple(modifiers)), *net.items[last + 1 :]), net.lets)
+
+
+def _growing(rates: list[float]) -> bool:
+    """Whether rates are nearly those that `+droppath` gives, which grow from block to block; those that are all alike are not."""
+    if len(rates) < 2 or rates != sorted(rates):
+        return False
+    last = rates[-1]
+    return all(abs(rate - last * (n + 1) / len(rates)) <= last / NEAR for n, rate in enumerate(rates))
 
 
 def _top(last: float) -> float:
