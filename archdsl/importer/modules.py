@@ -100,8 +100,7 @@ def _recurrent(m: Any, own: Own) -> Call:
 def _attention(m: Any, own: Own) -> Call:
     names = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
     other = (
-        (not m.batch_first and "batch_first=False")
-        or (m.bias_k is not None and "add_bias_kv")
+        (m.bias_k is not None and "add_bias_kv")
         or (m.add_zero_attn and "add_zero_attn")
         or (not m._qkv_same_embed_dim and "keys of another width")
     )
@@ -109,6 +108,7 @@ def _attention(m: Any, own: Own) -> Call:
         "heads": m.num_heads,
         "weights": {n: own(n) for n in names},
         "other": other or "",
+        "first": m.batch_first,
         "drop": float(m.dropout),
         "training": m.training,
     }
@@ -143,6 +143,10 @@ TAKEN = {
     *(("timm", name) for name in ("Conv2dSame", "MaxPool2dSame", "AvgPool2dSame", "GlobalResponseNorm", "BlurPool2d")),
     *(("timm", name) for name in ("RmsNorm", "RmsNorm2d", "SimpleNorm", "SimpleNorm2d")),
 }
+
+
+# Modules of torch that are made of others and are traced, as no word is all of one.
+OPENED = frozenset({"TransformerEncoder", "TransformerEncoderLayer"})
 
 
 def rule_of(module: Any) -> Rule | None:
@@ -188,6 +192,7 @@ MODULES: dict[str, Rule] = {
     "AvgPool1d": _plain("avg_pool1d", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
     "AdaptiveAvgPool2d": _plain("adaptive_avg_pool2d", "output_size"),
     "AdaptiveAvgPool1d": _plain("adaptive_avg_pool1d", "output_size"),
+    "AdaptiveMaxPool1d": _plain("adaptive_max_pool1d", "output_size"),
     "AdaptiveMaxPool2d": _plain("adaptive_max_pool2d", "output_size"),
     "ReLU": _plain("relu"),
     "ReLU6": _plain("relu6"),
@@ -207,6 +212,7 @@ MODULES: dict[str, Rule] = {
     ),
     "Hardtanh": _plain("hardtanh", "min_val", "max_val"),
     "Softmax": _plain("softmax", "dim"),
+    "LogSoftmax": lambda m, own: ("log_softmax", {}),
     "Dropout": _plain("dropout", "p", "training"),
     "Dropout2d": _plain("dropout2d", "p", "training"),
     "StochasticDepth": _plain("stochastic_depth", "p", "mode", "training"),

@@ -56,6 +56,10 @@ class Sized(Value):
     def device(self) -> Any:
         return self._known("device")
 
+    @property
+    def is_nested(self) -> Any:
+        return self._known("is_nested")
+
     def size(self, dim: int | None = None) -> Any:
         shape = self._known("shape")
         return shape if dim is None else shape[dim]

@@ -19,7 +19,8 @@ from torch._subclasses import FakeTensorMode
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 from archdsl.importer.findings import Finding, Refused
-from archdsl.importer.modules import rule_of
+from archdsl.importer.gate import slow_attention
+from archdsl.importer.modules import OPENED, rule_of
 from archdsl.importer.proxies import GOT, Sized, Value
 
 BATCH = 2  # of the example; no word depends on it
@@ -38,6 +39,8 @@ class _Tracer(fx.Tracer):
         self.running = False
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if type(m).__module__.startswith("torch.nn.") and type(m).__name__ in OPENED:
+            return False
         return rule_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
@@ -123,7 +126,7 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str, training: bool 
     except Exception as error:  # whatever a stranger's code may raise
         raise ArchError(f"{name} cannot be put into {mode} mode: {_line(error)}", help="its `train()` fails") from error
     before = _chance()
-    with _quiet():
+    with _quiet(), slow_attention():
         graph, drew, changed = _graph(module, shape, f"{name} in train mode" if training else name)
         if changed and _settled(module, shape):
             graph, drew, changed = _graph(module, shape, name)

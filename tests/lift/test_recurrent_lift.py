@@ -91,3 +91,55 @@ def test_max_pooling_along_tokens() -> None:
     done = spec_of(Pooled().eval(), SHAPE, "Pooled")
     assert "maxpool1(3, s=2, ceil) maxpool1" in done.text
     assert done.report.difference <= 1e-5
+
+
+class First(nn.Module):
+    """Layers of torch that take tokens before the batch, as they do by default."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.layer, self.head = nn.Conv2d(3, 8, 4, 4), layer, nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).flatten(2).permute(2, 0, 1)
+        if isinstance(self.layer, nn.MultiheadAttention):
+            return self.head(self.layer(x, x, x)[0].mean(0))
+        out = self.layer(x)
+        return self.head((out[0] if isinstance(self.layer, nn.LSTM) else out).mean(0))
+
+
+@pytest.mark.parametrize(
+    ("layer", "word"),
+    [
+        (nn.LSTM(8, 8), "lstm(8)"),
+        (nn.MultiheadAttention(8, 2, dropout=0.3), "attention(2, drop=0.3)"),
+        (
+            nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2), 2, enable_nested_tensor=False),
+            "attention(2, drop=0.2) drop(0.2)",
+        ),
+    ],
+)
+def test_tokens_before_the_batch(layer: nn.Module, word: str) -> None:
+    done = spec_of(First(layer).eval(), SHAPE, "First")
+    assert word in done.text
+    assert done.report.difference <= 1e-5
+    assert done.report.notes == ()
+
+
+def test_tokens_in_the_place_of_the_batch_are_refused() -> None:
+    with pytest.raises(Refused, match="mixes the batch"):
+        spec_of(Read(nn.LSTM(8, 12), 12).eval(), SHAPE, "Read")
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_layer_of_a_transformer_is_what_it_is_made_of(first: bool) -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, activation="gelu", batch_first=True, norm_first=first)
+
+    class Encoded(Read):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.layer(self.stem(x).flatten(2).transpose(1, 2)).mean(1))
+
+    done = spec_of(Encoded(layer, 8).eval(), SHAPE, "Encoded")
+    assert "linear(16) gelu drop(0.1) linear(8) drop(0.1)" in done.text
+    assert done.report.difference <= 1e-5
+    assert done.report.notes == ()

@@ -121,3 +121,14 @@ class Wide(nn.Module):
 
 def test_a_gate_that_is_wider_than_what_it_gates() -> None:
     assert "se(squeeze=16)" in spec_of(Wide().eval(), SHAPE, "Wide").text
+
+
+def test_the_logarithm_of_shares_is_refused_with_its_remedy() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10), nn.LogSoftmax(1))
+    with pytest.raises(Refused, match="leave `log_softmax` out"):
+        spec_of(net.eval(), SHAPE, "Log")
+
+
+def test_the_largest_value_of_all_tokens() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(2), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(8, 10))
+    assert "conv(8, p=0) gmp linear(classes)" in spec_of(net.eval(), SHAPE, "Largest").text

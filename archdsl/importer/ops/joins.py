@@ -19,7 +19,7 @@ from archdsl.importer.ops.products import Weighted, weighted
 from archdsl.importer.ops.reshapes import NOTHING
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Computed, Table
-from archdsl.importer.views import View, standing, whole
+from archdsl.importer.views import BATCH, View, standing, whole
 
 
 def add(steps: Steps, a: Any, b: Any, alpha: float = 1) -> Any:
@@ -54,17 +54,17 @@ def met(steps: Steps, word: str, a: View, b: View) -> View:
     """Two values of equal shape in one join, in the layout of the first."""
     if a.shape == b.shape and a.dims == b.dims:
         return View(steps.put(word, a.step, b.step), a.shape, a.dims)
-    order = aligned(a)
+    order = aligned(a) or (aligned(b) if b.dims[0] != whole(BATCH, steps.batch) else None)
     if order is not None and len(a.dims) == len(b.dims):
         back = tuple(order.index(i) for i in range(len(order)))
-        made = steps.put(word, a.step, steps.plain(b.permuted(order)))
+        made = steps.put(word, steps.plain(a.permuted(order)), steps.plain(b.permuted(order)))
         return steps.view(made).permuted(back)
     return steps.view(steps.put(word, steps.plain(a), steps.plain(b)))
 
 
 def aligned(x: View) -> tuple[int, ...] | None:
     """The order of axes in which a tensor is its value as it is; None where there is none."""
-    wanted = standing(x.shape, x.sizes()[0])
+    wanted = standing(x.shape, next((a.size for d in x.dims for a in d if a.axis == BATCH), 1))
     if len(wanted) != len(x.dims) or sorted(map(len, wanted)) != sorted(map(len, x.dims)) or not all(wanted):
         return None
     return tuple(x.dims.index(d) for d in wanted) if all(d in x.dims for d in wanted) else None

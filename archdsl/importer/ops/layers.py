@@ -239,6 +239,7 @@ def attention(
     other: str,
     drop: float,
     training: bool,
+    first: bool = True,
     key_padding_mask: object = None,
     need_weights: bool = True,
     attn_mask: object = None,
@@ -249,10 +250,13 @@ def attention(
     if other or key_padding_mask is not None or attn_mask is not None:
         raise Inexpressible(f"attention with {other or 'a mask'}")
     drop = drop if stays_off(steps, training) else 0.0
-    at = steps.plain(q)
-    return steps.view(
-        steps.put("attention", at, sources=weights, heads=heads, bias=weights["in_proj_bias"] is not None, drop=drop)
-    ), None
+    if len(q.dims) != 3:
+        raise Inexpressible("attention of a value that is not tokens of examples")
+    order = (0, 1, 2) if first else (1, 0, 2)
+    at = steps.plain(q.permuted(order))
+    bias = weights["in_proj_bias"] is not None
+    made = steps.put("attention", at, sources=weights, heads=heads, bias=bias, drop=drop)
+    return steps.view(made).permuted(order), None
 
 
 def refuse(steps: Steps, x: View, *more: object, reason: str) -> View:

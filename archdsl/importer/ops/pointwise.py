@@ -70,6 +70,12 @@ def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object
     return softmax_of_paths(steps, x, dim)
 
 
+def log_softmax(steps: Steps, x: Any, *more: object, **other: object) -> View:
+    raise Inexpressible(
+        "a logarithm of shares; the loss of a classification takes logits: leave `log_softmax` out of the source"
+    )
+
+
 def same(steps: Steps, x: Any, *more: object, **other: object) -> Any:
     return x
 
@@ -113,7 +119,7 @@ SAME = ("contiguous", "clone", "type", "detach", "alias", "lift_fresh_copy", "to
 
 POINTWISE: dict[str, Callable[..., Any]] = {
     **{w: _act(w) for w in ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "sigmoid", "tanh")},
-    **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, same, neg, square)},
+    **{f.__name__: f for f in (hardtanh, clamp, leaky_relu, elu, gelu, prelu, softmax, log_softmax, same, neg, square)},
     "pow": square,
     **dict.fromkeys(SAME, same),
     "softplus": softplus,

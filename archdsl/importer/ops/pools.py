@@ -175,6 +175,12 @@ def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices:
     return View(vector.step, vector.shape, (*vector.dims, (), ()))
 
 
+def adaptive_max_pool1d(steps: Steps, x: View, output_size: Any, return_indices: bool = False) -> View:
+    if pair(output_size) != (1, 1) or return_indices:
+        raise Inexpressible("adaptive max pooling of a sequence to more than one value")
+    return amax(steps, x, [-1], keepdim=True)
+
+
 def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
     if (paths := _of_paths(steps, x, over, keepdim)) is not None:
@@ -281,6 +287,7 @@ POOLS: dict[str, Callable[..., Any]] = {
             avg_pool1d,
             adaptive_avg_pool2d,
             adaptive_avg_pool1d,
+            adaptive_max_pool1d,
             adaptive_max_pool2d,
             mean,
             amax,

@@ -42,8 +42,23 @@ def recurrent(
     act: str = "",
 ) -> tuple[View, Any]:
     """Of tokens, or of the rows or columns of an image with the others in one axis with the batch; and the last states."""
-    if state is not None or not first:
-        raise Inexpressible("a recurrent layer with a first state that is given, or with tokens before the batch")
+    if state is not None or len(x.dims) != 3:
+        raise Inexpressible("a recurrent layer with a first state that is given, or of a single sequence")
+    if not first:  # tokens before the batch
+        out_of, states = recurrent(
+            word,
+            steps,
+            x.permuted((1, 0, 2)),
+            weights=weights,
+            out=out,
+            bias=bias,
+            layers=layers,
+            both=both,
+            drop=drop,
+            first=True,
+            act=act,
+        )
+        return out_of.permuted((1, 0, 2)), states
     args: dict[str, Any] = {"out": out, "layers": layers, "both": both, "drop": drop, "bias": bias}
     args |= {"act": act} if act else {}
     along = _course(x)
