@@ -19,9 +19,9 @@ NET = "net conv(4) {norm: bn | } {act: relu | } {more: bn | } gap linear(10)"
 TEXT = f"base: '{NET}'\ndata: fashion-mini\nseeds: 8\ndesign: one-out\n"
 
 
-def made(alpha: float) -> Results:
+def made(alpha: float, text: str = TEXT) -> Results:
     """Three arms whose differences to the base have a spread."""
-    study = study_of(TEXT)
+    study = study_of(text)
     arms = arms_of(study)
     every = cells(arms, study.seeds)
     found = {
@@ -54,3 +54,9 @@ def test_the_plan_and_the_note_of_the_same_table_agree() -> None:
     found = made(0.01)
     assert "takes 10 at least" in detect(found, 0.03)
     assert any("from 10 seeds on it can confirm a verdict" in note for note in limits(found))
+
+
+def test_a_plan_for_one_net_alone_has_no_difference_to_detect() -> None:
+    alone = made(0.05, TEXT.replace("{norm: bn | } {act: relu | } {more: bn | } ", "").replace("design: one-out\n", ""))
+    assert len(alone.arms) == 1
+    assert not any("can detect" in note for note in preview(alone, [], 0.0, "", 1).notes)

@@ -244,7 +244,7 @@ def preview(
         notes=(
             f"{most}{missing} of {many(every, 'run')} {'is' if missing == 1 else 'are'} missing; "
             + (f"{most}{time}" if missing else "nothing is left to run"),
-            *(plan or [_detectable(results)]),
+            *(plan or ([_detectable(results)] if len(results.arms) > 1 else [])),
             *more,
             *results.notes,
         ),
