@@ -253,8 +253,7 @@ def attention(
     if len(q.dims) != 3:
         raise Inexpressible("attention of a value that is not tokens of examples")
     order = (0, 1, 2) if first else (1, 0, 2)
-    at = steps.plain(q.permuted(order))
-    bias = weights["in_proj_bias"] is not None
+    at, bias = steps.plain(q.permuted(order)), weights["in_proj_bias"] is not None
     made = steps.put("attention", at, sources=weights, heads=heads, bias=bias, drop=drop)
     return steps.view(made).permuted(order), None
 
