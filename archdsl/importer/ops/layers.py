@@ -262,13 +262,6 @@ def refuse(steps: Steps, x: View, *more: object, reason: str) -> View:
     raise Inexpressible(reason)
 
 
-def local_response_norm(
-    steps: Steps, x: View, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> View:
-    at = steps.plain(x)
-    return steps.view(steps.put("lrn", at, size=size, alpha=float(alpha), beta=float(beta), k=float(k)))
-
-
 def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
     if p != 2 or eps != 1e-12:
         raise Inexpressible("a norm other than the Euclidean one of the channels")
@@ -294,7 +287,6 @@ LAYERS: dict[str, Callable[..., Any]] = {
         linear,
         attention,
         refuse,
-        local_response_norm,
         normalize,
     )
 }

@@ -178,6 +178,24 @@ def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | Non
     )
 
 
+def local_response_norm(
+    steps: Steps, x: View, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> View:
+    at = steps.plain(x)
+    return steps.view(steps.put("lrn", at, size=size, alpha=float(alpha), beta=float(beta), k=float(k)))
+
+
 NORMS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (batch_norm, layer_norm, layer_norm_2d, rms_norm, group_norm, grn, blur, instance_norm)
+    f.__name__: f
+    for f in (
+        batch_norm,
+        layer_norm,
+        layer_norm_2d,
+        rms_norm,
+        group_norm,
+        grn,
+        blur,
+        instance_norm,
+        local_response_norm,
+    )
 } | {"rms_norm2d": partial(rms_norm, image=True), "aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}
