@@ -73,7 +73,7 @@ def write(home: Path) -> None:
 
 def table(out: str) -> str:
     """What has to be equal: all but the time that it took, and what was there already."""
-    return re.sub(r'"[0-9,]+ epochs of training[^"]*"|"the [0-9]+ workers had work[^"]*",?\s*', "", out)
+    return re.sub(r'"[0-9,]+ epochs of training[^"]*"|,?\s*"[0-9,]+ workers? had work[^"]*"', "", out)
 
 
 def children(pid: int) -> list[int]:
