@@ -61,7 +61,7 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
             )
         elif batch == BATCHES[-1]:
             wanted, differences[batch] = _drawn(run, reference, x, form)
-            seen = []  # single passes are no means
+            seen = []  # single passes are not mean values
         seen.append(wanted)
     every = np.concatenate(seen)
     return Agreement(differences, min(map(_spread, _heads(every, form))))

@@ -75,7 +75,7 @@ def statistics(data: DataSettings, splits: Splits, begun: Run | None = None) -> 
 
 
 def _recorded(begun: Run | None) -> tuple[Floats, Floats] | None:
-    """What a run has recorded; None where there is none, or its settings are damaged and are written anew."""
+    """What a run has recorded; None where there is none, or its settings are damaged and will be written again."""
     with suppress(StoreError):
         return (begun.facts.mean, begun.facts.std) if begun is not None else None
     return None

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from archdsl.errors import InternalError
 from archdsl.transfer.units import Size, Unit
 from archdsl.transfer.wiring import Laid, Where
 
@@ -120,7 +121,8 @@ def reshaped(name: str, fresh: Tensor, old: Tensor, where: Where, before: Where 
     old = old.to(fresh.dtype)
     if where.rule == "positions" and where.laid is not None and len(where.laid.grid) == 2:
         was = laid_out(tuple(old.shape), where, before)
-        assert was is not None
+        if was is None:
+            raise InternalError(f"positions of the shape {tuple(old.shape)} have no layout, and were not refused")
         return positions(old, was, where.laid), fresh.numel()
     weight = where.rule == "matrix" and name == "weight"
     if weight and where.turned:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from archdsl.api import Spec, load
 from archdsl.emit.build import build
 from archdsl.laws.files import functions_read_once, shake
+from archdsl.runs.run import FORMAT
 
 SPEC = "stem: conv(8) bn relu conv(8) gn(4) relu drop(0.5) add(id | conv(8) droppath(0.2)) gap head: linear(10)"
 
@@ -52,6 +55,25 @@ def lively(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
 @pytest.fixture
 def shaken() -> Callable[[nn.Module], nn.Module]:
     return shake
+
+
+def untrained(folder: Path, text: str) -> Path:
+    """What a run of a text on Fashion-MNIST leaves, with weights that hide nothing."""
+    folder.mkdir()
+    (folder / "spec.arch").write_text(text)
+    about = {
+        "format": FORMAT,
+        "name": "run",
+        "hash": "0" * 16,
+        "identity": "0" * 64,
+        "classes": list("abcdefghij"),
+        "data": {"input": [1, 28, 28]},
+        "normalise": {"mean": [0.25], "std": [0.5]},
+    }
+    (folder / "settings.json").write_text(json.dumps(about))
+    (folder / "versions.json").write_text("{}")
+    save_file(dict(shake(build(load(text).trace)).state_dict()), folder / "model.safetensors")
+    return folder
 
 
 @pytest.fixture

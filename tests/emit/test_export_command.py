@@ -19,9 +19,8 @@ from safetensors.torch import load_file, save_file
 from archdsl.api import load
 from archdsl.cli.main import main
 from archdsl.cli.support.export_about import metadata
-from archdsl.emit.build import build
-from archdsl.runs.run import FORMAT
 from tests.cli.folders import finished
+from tests.emit.conftest import untrained
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -40,24 +39,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run_folder(here: Path, shaken: Any) -> Path:
+def run_folder(here: Path) -> Path:
     """What `archdsl train` leaves, without the training."""
-    folder = here / "run"
-    folder.mkdir()
-    (folder / "spec.arch").write_text(RUN)
-    about = {
-        "format": FORMAT,
-        "name": "run",
-        "hash": "0" * 16,
-        "identity": "0" * 64,
-        "classes": list("abcdefghij"),
-        "data": {"input": [1, 28, 28]},
-        "normalise": {"mean": [0.25], "std": [0.5]},
-    }
-    (folder / "settings.json").write_text(json.dumps(about))
-    (folder / "versions.json").write_text("{}")
-    save_file(dict(shaken(build(load(RUN).trace)).state_dict()), folder / "model.safetensors")
-    return folder
+    return untrained(here / "run", RUN)
 
 
 def properties(path: str) -> dict[str, str]:

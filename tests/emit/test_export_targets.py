@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from archdsl.api import load
 from archdsl.cli.main import main
 from archdsl.emit.build import build
-from archdsl.runs.run import FORMAT
+from tests.emit.conftest import untrained
 
 NET = "net conv(4) relu gap linear(10)"
 SPEC = f"input 3x8x8\nclasses 10\n{NET}"
@@ -29,25 +27,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run_folder(here: Path, shaken: Any) -> Path:
+def run_folder(here: Path) -> Path:
     """What `archdsl train` leaves, without the training."""
-    folder = here / "run"
-    folder.mkdir()
-    text = f"{NET}\ndata fashion-mini\ntrain epochs(1)\n"
-    (folder / "spec.arch").write_text(text)
-    about = {
-        "format": FORMAT,
-        "name": "run",
-        "hash": "0" * 16,
-        "identity": "0" * 64,
-        "classes": list("abcdefghij"),
-        "data": {"input": [1, 28, 28]},
-        "normalise": {"mean": [0.25], "std": [0.5]},
-    }
-    (folder / "settings.json").write_text(json.dumps(about))
-    (folder / "versions.json").write_text("{}")
-    save_file(dict(shaken(build(load(text).trace)).state_dict()), folder / "model.safetensors")
-    return folder
+    return untrained(here / "run", f"{NET}\ndata fashion-mini\ntrain epochs(1)\n")
 
 
 @pytest.mark.parametrize("place", ["v1/real", "real"])

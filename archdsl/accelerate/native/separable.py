@@ -81,7 +81,7 @@ def separables(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> Iterator[Ch
             continue
         up, middle, down = (cast("nn.Conv2d", m) for m in (widen, middle, narrow))
         if middle.in_channels <= max(up.in_channels, down.out_channels):
-            continue  # the wide channels are no more than those of the ends: no memory is saved
+            continue  # the block does not widen, so that no memory is saved
         summed, skip = added(end)
         last, third = chains.behind(summed, cuts)
         form = AnsweringSeparable(up, middle, down, (first, second, third))

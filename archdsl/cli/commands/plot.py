@@ -70,7 +70,7 @@ def _check_target(save: Path, otherwise: str = "leave --save out for a chart in 
 
 
 def _found(names: Sequence[str], out: Path) -> list[Path]:
-    """The runs that are meant. What lies among them and is no run, such as the folder of the studies, is left out with a note:
+    """The runs to draw. Other files and folders among them, such as the folder of the studies, are left out with a note:
     a shell gives it for `runs/*`.
     """
     from archdsl.cli.output import say

@@ -44,21 +44,8 @@ def recurrent(
     """Of tokens, or of the rows or columns of an image with the others in one axis with the batch; and the last states."""
     if state is not None or len(x.dims) != 3:
         raise Inexpressible("a recurrent layer with a first state that is given, or of a single sequence")
-    if not first:  # tokens before the batch
-        out_of, states = recurrent(
-            word,
-            steps,
-            x.permuted((1, 0, 2)),
-            weights=weights,
-            out=out,
-            bias=bias,
-            layers=layers,
-            both=both,
-            drop=drop,
-            first=True,
-            act=act,
-        )
-        return out_of.permuted((1, 0, 2)), states
+    order = (0, 1, 2) if first else (1, 0, 2)  # else the tokens come before the batch
+    x = x.permuted(order)
     args: dict[str, Any] = {"out": out, "layers": layers, "both": both, "drop": drop, "bias": bias}
     args |= {"act": act} if act else {}
     along = _course(x)
@@ -67,9 +54,9 @@ def recurrent(
     if along:
         made = steps.put(word, x.step, sources=weights, along=along, **args)
         shape = steps.shape(made)
-        return View(made, shape, (*x.dims[:2], whole(0, shape[0]))), _states(word, Last())
+        return View(made, shape, (*x.dims[:2], whole(0, shape[0]))).permuted(order), _states(word, Last())
     out_of = steps.view(steps.put(word, steps.plain(x), sources=weights, **args))
-    return out_of, _states(word, Last(out_of, layers, both))
+    return out_of.permuted(order), _states(word, Last(out_of, layers, both))
 
 
 def _states(word: str, last: Last) -> Any:

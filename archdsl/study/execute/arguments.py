@@ -23,7 +23,7 @@ def selection(options: dict[str, Any]) -> SelectionOptions:
     """The options of a study.
 
     Raises:
-        ArchError: there is no such option, or its value is of a wrong kind.
+        ArchError: an unknown option, or a value of a wrong kind.
     """
     return SelectionOptions(
         **{("into" if name == "add" else name): _checked(name, value) for name, value in options.items()}
@@ -44,7 +44,7 @@ def on_this_machine(device: str | None, data_root: str | Path | None, jobs: int 
 def _checked(name: str, value: Any) -> Any:
     if name not in _OPTIONS:
         raise ArchError(
-            f"there is no option `{name}`", help=suggest(name, _OPTIONS) or f"the options are {', '.join(_OPTIONS)}"
+            f"unknown option `{name}`", help=suggest(name, _OPTIONS) or f"the options are {', '.join(_OPTIONS)}"
         )
     if name in _SEVERAL:
         return () if value is None else given.texts(name, value)

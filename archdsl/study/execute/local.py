@@ -159,7 +159,7 @@ class Local:
         with suppress(queue.Empty):
             yield from self._heard(*self.answers.get(timeout=AGAIN / 2 if self.waiting else LOOK), pending)
         if (now := time.monotonic()) - self.looked >= LOOK:
-            if now - self.looked > STOPPED:  # by Ctrl+Z, or a machine that slept: what was not heard is no silence
+            if now - self.looked > STOPPED:  # by Ctrl+Z, or a machine that slept: workers may have written meanwhile
                 for worker in self.workers.values():
                     worker.since = now
             self.looked = now
