@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -95,7 +96,9 @@ def _explained(path: Path) -> Iterator[None]:
         if (unusable := broken(error)) is not None:  # a package that the content needs, imported while it is made
             raise unusable from error
         if not path.parent.exists():
-            raise EnvError(f"there is no folder {path.parent}", help=f"make it: mkdir -p {path.parent}") from error
+            raise EnvError(
+                f"there is no folder {path.parent}", help=f"make it: mkdir -p {shlex.quote(str(path.parent))}"
+            ) from error
         raise EnvError(
             f"cannot write {path}: {error.strerror or error}",
             help="free disk space, or name a place that can be written",
