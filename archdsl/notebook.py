@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def train(
     spec: str | Path | Source | Spec, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
     data: str | None = None, set: Sequence[str] = (), runs: str | Path = "runs", data_root: str | Path | None = None,
-    device: str = "auto", precision: str = "auto", again: bool = False, listen: Callable[[Any], object] = lambda event: None,
+    device: object = "auto", precision: str = "auto", again: bool = False, listen: Callable[[Any], object] = lambda event: None,
 ) -> Run:  # fmt: skip
     """Train a spec, or find its run: the same experiment is never trained twice.
 
@@ -38,7 +38,7 @@ def train(
         spec: as for ``archdsl.load``, or what it gave; the arguments up to ``set`` are those of ``load``.
         runs: the folder of runs.
         data_root: searched for the data before the other data roots.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, or a ``torch.device``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``plain``.
         again: train again where a run is there.
         listen: called with every event (``archdsl.runs.events``), such as ``EpochDone``.
@@ -53,6 +53,8 @@ def train(
     yield_cores()  # before torch is imported
     from archdsl.api import experiment_of, load
     from archdsl.emit.build import build
+    from archdsl.runs.conditions import known_precision
+    from archdsl.study.execute.arguments import known_device
     from archdsl.train.fit import fit
 
     known = load(spec, input=input, classes=classes, data=data, set=set)
@@ -62,8 +64,8 @@ def train(
         listen=listen,
         out=runs,
         data_root=data_root,
-        device=device,
-        speed=precision,
+        device=known_device(device),
+        speed=known_precision(str(precision)),
         again=again,
     )
 
@@ -73,7 +75,7 @@ def ablate(
     *,
     runs: str | Path = "runs",
     data_root: str | Path | None = None,
-    device: str = "auto",
+    device: object = "auto",
     jobs: int | None = None,
     **options: Any,
 ) -> Report:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import archdsl
 from archdsl import notebook
@@ -153,7 +154,7 @@ def test_options_of_a_study_are_refused_by_name(
         ({"jobs": 0}, "jobs=0 is not a positive whole number"),
         ({"jobs": "2"}, "jobs='2' is not a positive whole number"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
-        ({"device": 0}, "device=0 is not a text"),
+        ({"device": 0}, "unknown device '0'"),
     ],
 )
 def test_workers_and_devices_are_refused_before_any_starts(options: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -200,3 +201,19 @@ def test_a_loaded_spec_is_trained_with_the_settings_given(tmp_path: Path) -> Non
     assert len(folders) == 2  # a rate of 0.1 is what the text has
     with pytest.raises(ArchError, match="sets nothing"):
         archdsl.train(spec, set=["nonsense"], runs=tmp_path)
+
+
+def test_a_device_is_checked_beside_a_finished_run(tmp_path: Path) -> None:
+    text = "net gap linear(classes)\ndata fashion-mini subset(64)\ntrain sgd(0.1) epochs(1) batch(32)"
+    run = archdsl.train(text, runs=tmp_path, device=None)
+    assert archdsl.train(text, runs=tmp_path, device=torch.device("cpu")).folder == run.folder
+    with pytest.raises(ArchError, match="unknown device 'gpu'"):
+        archdsl.train(text, runs=tmp_path, device="gpu")
+    with pytest.raises(ArchError, match="unknown precision `None`"):
+        archdsl.train(text, runs=tmp_path, precision=None)  # type: ignore[arg-type]
+
+
+def test_the_example_of_a_wrong_option_is_one_of_that_option(tmp_path: Path) -> None:
+    with pytest.raises(ArchError) as found:
+        archdsl.report("resnet20", runs=tmp_path, without=3)
+    assert found.value.help == 'for example without=["res"]'

@@ -74,15 +74,15 @@ def classes_number(value: Any) -> int | None:
     return number
 
 
-def texts(name: str, value: Any) -> tuple[str, ...]:
-    """Settings as on the command line; one alone may be a text.
+def texts(name: str, value: Any, example: str = "train.epochs=1") -> tuple[str, ...]:
+    """What the command line takes several of; one alone may be a text. ``example`` is one of them, for the message.
 
     Raises:
         ArchError: there is something that is not a text.
     """
     given = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
     if isinstance(value, bytes | dict) or not all(isinstance(v, str) for v in given):
-        raise ArchError(f"{name}={_shown(value)} is not a list of texts", help=f'for example {name}=["train.epochs=1"]')
+        raise ArchError(f"{name}={_shown(value)} is not a list of texts", help=f'for example {name}=["{example}"]')
     return given
 
 

@@ -12,7 +12,15 @@ from archdsl.runs.conditions import known_precision
 from archdsl.study.execute.execution import ExecutionOptions
 from archdsl.study.execute.select import SelectionOptions
 
-_SEVERAL = ("without", "add", "set", "where", "baseline", "metric")  # options that are a text or several
+# Options that are a text or several, with an example of each.
+_SEVERAL = {
+    "without": "res",
+    "add": "bn",
+    "set": "train.epochs=1",
+    "where": "params < 1e6",
+    "baseline": "norm=bn",
+    "metric": "test_accuracy",
+}
 _AMOUNTS = ("alpha", "same", "budget")
 _TEXTS = ("design", "data", "match", "precision", "until", "failures", "preset")
 _NUMBERS = ("max_seeds", "time_limit")
@@ -30,15 +38,23 @@ def selection(options: dict[str, Any]) -> SelectionOptions:
     )
 
 
-def on_this_machine(device: str | None, data_root: str | Path | None, jobs: int | None) -> ExecutionOptions:
+def known_device(device: object) -> str:
+    """A device as it is written: None stands for ``auto``, and a ``torch.device`` for its name.
+
+    Raises:
+        ArchError: it is not a device.
+    """
+    return check_device("auto" if device is None else str(device))
+
+
+def on_this_machine(device: object, data_root: str | Path | None, jobs: int | None) -> ExecutionOptions:
     """How its runs are carried out.
 
     Raises:
         ArchError: an unknown device, or a number of workers that is none.
     """
-    found = check_device(given.text("device", device) or "auto")
     root = None if data_root is None else Path(data_root)
-    return ExecutionOptions(found, root, given.number("jobs", jobs, whole=True))
+    return ExecutionOptions(known_device(device), root, given.number("jobs", jobs, whole=True))
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -47,7 +63,7 @@ def _checked(name: str, value: Any) -> Any:
             f"unknown option `{name}`", help=suggest(name, _OPTIONS) or f"the options are {', '.join(_OPTIONS)}"
         )
     if name in _SEVERAL:
-        return () if value is None else given.texts(name, value)
+        return () if value is None else given.texts(name, value, _SEVERAL[name])
     if name in _AMOUNTS:
         return given.amount(name, value)
     if name == "seeds":
