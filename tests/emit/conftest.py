@@ -14,7 +14,9 @@ from torch import nn
 
 from archdsl.api import Spec, load
 from archdsl.emit.build import build
+from archdsl.emit.inputs import random_inputs
 from archdsl.laws.files import functions_read_once, shake
+from archdsl.registry.shapes import batch_of
 from archdsl.runs.run import FORMAT
 
 SPEC = "stem: conv(8) bn relu conv(8) gn(4) relu drop(0.5) add(id | conv(8) droppath(0.2)) gap head: linear(10)"
@@ -48,7 +50,7 @@ def lively(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
         if not norms and isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        model.train()(torch.randn(4, *shape, generator=torch.Generator().manual_seed(2)))
+        model.train()(random_inputs(batch_of(shape, 4), torch.Generator().manual_seed(2)))
     return model.eval()
 
 
