@@ -201,6 +201,27 @@ def test_a_row_taken_out_by_a_hash_is_no_class(tmp_path: Path) -> None:
         load(csv_of(tmp_path / "d.csv", "y,x\np,1\nq,2\n#p,3\np,4\nq,5\n", target="y"))
 
 
+def test_a_row_taken_out_by_a_hash_is_no_class_of_one_of_several_targets(tmp_path: Path) -> None:
+    rows = "p,u,1\nq,v,2\n#p,u,3\np,v,4\nq,u,5\n"
+    with pytest.raises(EnvError, match="row 3 begins with `#`"):
+        load(csv_of(tmp_path / "d.csv", f"y,z,x\n{rows}", target="y, z"))
+    second = csv_of(
+        tmp_path / "e.csv", "x,y,z\n" + "".join(f"{n},#{'pq'[n % 2]},{'uv'[n % 3 > 0]}\n" for n in range(9))
+    )
+    assert len(load(Table(second.path, "csv", "y, z")).train)
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_decimal_commas_below_a_header_with_a_comma_are_no_separators(mark: str, tmp_path: Path) -> None:
+    rows = [f"{n},5;{n * n % 7};{'pq'[n % 2]}" for n in range(12)]
+    text = "\n".join(["length, cm;z;y", *rows]).replace(";", mark)
+    with pytest.raises(EnvError, match=r"doubtful whether commas or .* separate the columns") as caught:
+        load(csv_of(tmp_path / "d.csv", text))
+    assert "decimal point" in caught.value.help
+    quoted = "\n".join(["x,z,y", *(f'{n}.5,{n * n % 7},"{"pq"[n % 2]}{mark}"' for n in range(12))])
+    assert len(whole(csv_of(tmp_path / "d.csv", quoted))[1]) == 12
+
+
 def test_a_text_column_is_named_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="row 1, column `name`") as caught:
         load(csv_of(tmp_path / "d.csv", "x,name,y\n1,Ann,p\n2,Bob,q\n3,Cy,p\n4,Di,q\n"))

@@ -11,7 +11,7 @@ from archdsl.errors import EnvError
 from archdsl.report.numbers import many
 from archdsl.words.data.classes import classes_of
 from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
-from archdsl.words.data.targets import columns_of, heads_of, outputs_of
+from archdsl.words.data.targets import check_comments, columns_of, heads_of, outputs_of
 from archdsl.words.tasks import HeadTask
 
 
@@ -64,8 +64,7 @@ def head_of(
     place = checked(columns, target)
     target = columns.names[place]
     cells = columns.texts(target)
-    if kind == "csv" and columns.places[place] == 0:
-        _check_comments(cells, path)
+    check_comments(columns, target, cells)
     classes = classes_of(cells, path, target)
     features = tuple(name for name in columns.names if name != target)
     return Head(features, target, classes.names, classes.counts, (*columns.notes, *classes.notes))
@@ -132,13 +131,6 @@ def check_names(table: Sheet) -> None:
             )
         if several[name] > 1:
             raise EnvError(f"{table.path} has two columns `{name}`", help="rename one of them")
-
-
-def _check_comments(cells: list[str], path: Path) -> None:
-    """Refuse rows that may have been taken out by a `#`: in the first column it would begin the name of a class."""
-    rows = [number for number, cell in enumerate(cells, 1) if cell.startswith("#")]
-    if 0 < len(rows) < len(cells):
-        raise EnvError(f"{path}, row {rows[0]} begins with `#`, as a comment does", help="remove the row, or the `#`")
 
 
 def own_path(text: str) -> Path:
