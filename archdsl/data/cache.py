@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-VERSION = (
-    "3"  # raise it when the same files decode to other arrays, or more is said of them; 2 did not look at the range
-)
-
+# Raise it when the same files decode to other arrays, or more is said of them; 3 took some BMP files for other ones.
+VERSION = "4"
 
 PATIENCE = 600.0  # seconds for another process that decodes the same
 MOST_KEYS = 8
