@@ -14,6 +14,8 @@ from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
 from archdsl.words.data.targets import check_comments, columns_of, heads_of, outputs_of
 from archdsl.words.tasks import HeadTask
 
+Seen = tuple[int, int, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -38,14 +40,13 @@ class Head:
         return self.classes if self.numbers else (self.target,)
 
 
-@lru_cache(maxsize=8)  # size and time of change are arguments so that a changed file is read again
+@lru_cache(maxsize=8)  # what was seen of the file is an argument so that a changed one is read again
 def head_of(
     path: Path,
     kind: Kind,
     target: str,
     header: Header | None,
-    size: int,
-    changed: int,
+    facts: Seen,
     numbers: bool = False,
     beside: str = "",
 ) -> Head:
@@ -131,6 +132,17 @@ def check_names(table: Sheet) -> None:
             )
         if several[name] > 1:
             raise EnvError(f"{table.path} has two columns `{name}`", help="rename one of them")
+
+
+def seen(path: Path) -> Seen:
+    """What tells that a file is unchanged in this process: bytes, times of change of the content and of the inode, and the inode.
+    A program can set the time of the content back, but not that of the inode.
+
+    Raises:
+        OSError: the file is not there.
+    """
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
 
 
 def own_path(text: str) -> Path:
