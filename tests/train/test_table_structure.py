@@ -171,6 +171,20 @@ def test_what_was_found_is_said(tmp_path: Path) -> None:
     assert about(table)["counts"] == {"p": [5, 1], "q": [5, 1]}
 
 
+def test_rows_that_the_training_part_has_several_times_are_counted(tmp_path: Path) -> None:
+    assert not any("repeated" in note for note in whole(csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS))[2])
+    twice = csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS + ROWS)
+    train = load(twice).train
+    assert isinstance(train, Arrays)
+    again = len(train) - len(
+        {(*row, label) for row, label in zip(train.images.tolist(), train.labels.tolist(), strict=True)}
+    )
+    assert f"{again} training rows are repeated (equal in every column)" in whole(twice)[2]
+    (tmp_path / "d.test.csv").write_text("x,z,y\n" + ROWS)
+    assert "12 training rows are repeated (equal in every column)" in whole(twice)[2]
+    assert any("12 of 12 test rows are among the training rows too" in note for note in whole(twice)[2])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
