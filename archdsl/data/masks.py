@@ -11,7 +11,7 @@ from PIL import Image
 from archdsl.data import cache
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.decode import merged, opened, orientation, raw_mode, said, upright
-from archdsl.data.folder import decode_all
+from archdsl.data.folder import decode_all, equals_said
 from archdsl.data.memory import resident_limit
 from archdsl.data.pairs import find
 from archdsl.data.pictures import Failure, Undecodable, channels_first, middle
@@ -71,7 +71,7 @@ def read(masks: Masks) -> DataParts:
         *(_doubtful(train, test) if len(names) == 2 and not binary else ()),
         *_balance(train, test, names),
         *said(done, len(train) + len(test)),
-        *_repeated(*decoded),
+        *equals_said(decoded, [part.arrays.images[:, 3] for part in decoded], "masks"),
     )
     return DataParts(train, test, masks.path, notes)
 
@@ -189,12 +189,3 @@ def _balance(train: Arrays, test: Arrays, names: tuple[str, ...]) -> tuple[str, 
         if len(missing):
             notes.append(f"warning: {what}: {listing([names[n] for n in missing])}")
     return tuple(notes)
-
-
-def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
-    both = int(np.isin(test.digests, train.digests).sum())
-    return (
-        (f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too",)
-        if both
-        else ()
-    )
