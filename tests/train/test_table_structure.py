@@ -71,6 +71,11 @@ def test_a_first_row_that_may_be_one_of_values_is_refused_with_the_choices(first
         load(csv_of(tmp_path / "d.csv", first + "\n" + ROWS))
     assert "header=yes" in caught.value.help
     assert "header=no" in caught.value.help
+    csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS)
+    (tmp_path / "d.test.csv").write_text(first + "\n" + ROWS, "utf-8")
+    with pytest.raises(EnvError, match=r"the first row of .*d.test.csv") as caught:
+        load(Table(str(tmp_path / "d.csv"), "csv"))
+    assert "d.test.csv" not in caught.value.help, "which would make it the training file"
 
 
 def test_a_first_row_that_occurs_again_is_doubtful(tmp_path: Path) -> None:

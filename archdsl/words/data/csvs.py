@@ -175,8 +175,8 @@ def _check_first(path: Path, first: Sequence[str], text: str) -> None:
 def _doubtful(path: Path, width: int, why: str) -> EnvError:
     return EnvError(
         f"it is doubtful whether the first row of {path} names the columns: {why}",
-        help=f'write csv("{path}", header=yes) if it does; with header=no the columns are called c1 to c{width}, '
-        "and no row is lost",
+        help='write header=yes into the data word, csv("PATH", header=yes), if it does; with header=no the columns are called '
+        f"c1 to c{width}, and no row is lost; a test file, and rows to predict, need a header where the training file has one",
     )
 
 
