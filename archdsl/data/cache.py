@@ -138,6 +138,8 @@ def _store(folder: Path, found: Decoded) -> None:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
+        if folder.exists() and _mapped(folder) is None:  # a cleaner of old files has taken some of it
+            shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)  # fails where another process was first, and then its copy is as good
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
