@@ -238,3 +238,20 @@ def test_a_turned_picture_that_fits_its_mask_unturned_is_said(
     assert "1 of 10 pictures is turned upright by its EXIF orientation" in notes
     assert any(note.startswith("warning: 1 picture that is turned by the EXIF") for note in notes) == said
     assert _read(tmp_path).notes == notes, "of what was kept, too"
+
+
+def test_a_part_whose_drawn_masks_are_all_ignored_is_refused(tmp_path: Path) -> None:
+    """Its loss and accuracy would be 0."""
+    _set(_set(tmp_path, 12, "train"), 2, "test")
+    for number in range(11):
+        _mask(np.full((SIZE, SIZE), 255)).save(tmp_path / "train" / "masks" / f"{number}.png")
+    parts = _read(tmp_path)
+    assert len(split(parts, None, None, 0).train) == 12
+    refused = []
+    for seed in range(6):
+        with pytest.raises(EnvError, match=rf"in the part that (trains|is set aside) with the seed {seed}") as caught:
+            split(parts, Valid(2), None, seed)
+        refused.append("trains" in caught.value.message)
+    assert not all(refused)
+    with pytest.raises(EnvError, match="in the part that trains"):
+        split(parts, None, Subset(2), 1)
