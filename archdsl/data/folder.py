@@ -113,12 +113,13 @@ def equals_said(parts: Sequence[Decoded], answers: Sequence[NDArray[Any]], what:
     notes = [f"warning: {both:,} of {len(test):,} test pictures are among the training pictures too"] if both else []
     every = np.concatenate([train, test])
     kinds, first, which = np.unique(every, return_index=True, return_inverse=True)
-    known = [(answer, row) for answer in answers for row in range(len(answer))]
-    mixed = set[int]()
-    for place in np.flatnonzero(first[which] != np.arange(len(every))).tolist():
-        (mine, row), (other, there) = known[place], known[first[which[place]]]
-        if (mine[row] != other[there]).any():
-            mixed.add(int(which[place]))
+    twice = np.flatnonzero(first[which] != np.arange(len(every))).tolist()
+
+    def answer(row: int) -> NDArray[Any]:
+        found: NDArray[Any] = answers[0][row] if row < len(train) else answers[1][row - len(train)]
+        return found
+
+    mixed = {int(which[row]) for row in twice if (answer(row) != answer(first[which[row]])).any()}
     if mixed:
         notes.append(f"warning: equal pictures have different {what}: {len(mixed):,} of {len(kinds):,} different ones")
     if again := len(train) - len(np.unique(train)):
