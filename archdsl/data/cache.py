@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-VERSION = (
-    "3"  # raise it when the same files decode to other arrays, or more is said of them; 2 did not look at the range
-)
-
+# Raise it when the same files decode to other arrays, or more is said of them; 3 took some BMP files for other ones.
+VERSION = "4"
 
 PATIENCE = 600.0  # seconds for another process that decodes the same
 MOST_KEYS = 8
@@ -140,6 +138,8 @@ def _store(folder: Path, found: Decoded) -> None:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
+        if folder.exists() and _mapped(folder) is None:  # a cleaner of old files has taken some of it
+            shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)  # fails where another process was first, and then its copy is as good
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

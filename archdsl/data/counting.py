@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.data import tree
 from archdsl.data.own import kind_of
+from archdsl.data.remembered import About, about
 from archdsl.errors import InternalError
 from archdsl.words.data.layouts import sub_folders
 from archdsl.words.data.values import Own
@@ -45,8 +46,7 @@ def example_counts(dataset: Dataset | Own) -> tuple[int, int] | None:
         if train is None:
             raise InternalError(f"nothing says which files {dataset.name} has")
         return _pictures(train, test, tuple(map(_changed, filter(None, (train, test)))))
-    files = tuple(path.stat() for _, path in kind.files(dataset))
-    return _examples(dataset, tuple((about.st_size, about.st_mtime_ns) for about in files))
+    return _examples(dataset, tuple(about(path.stat()) for _, path in kind.files(dataset)))
 
 
 def _changed(root: Path) -> tuple[int, ...]:
@@ -62,6 +62,6 @@ def _pictures(train: Path, test: Path | None, changed: tuple[tuple[int, ...], ..
 
 
 @lru_cache(maxsize=8)
-def _examples(dataset: Own, changed: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+def _examples(dataset: Own, changed: tuple[About, ...]) -> tuple[int, int]:
     parts = kind_of(dataset).read(dataset)
     return len(parts.train), len(parts.test)

@@ -91,6 +91,7 @@ def opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats()) as picture:
             _check_size(picture.size)
+            _check_bitmap(picture)
             yield picture
     except UnidentifiedImageError:
         if not (len(source) if isinstance(source, bytes) else os.path.getsize(source)):
@@ -159,6 +160,25 @@ def _check_size(size: tuple[int, int]) -> None:
         raise Undecodable(
             f"it is {wide}x{high}, more than {Limits.PIXELS:,} pixels; ARCHDSL_MAX_PIXELS={wide * high} "
             "admits it, and takes four bytes of memory a pixel"
+        )
+
+
+def _check_bitmap(picture: Image.Image) -> None:
+    """Refuse a BMP of whose palette of greys Pillow makes plain grey of another number of bits than the pixels have."""
+    held = {"1": 1, "L": 8}.get(raw_mode(picture))
+    if picture.format != "BMP" or held is None or picture.tile[0][0] != "raw":  # type: ignore[attr-defined]
+        return
+    stream = picture.fp  # type: ignore[attr-defined]
+    place = stream.tell()
+    stream.seek(14)
+    head = stream.read(16)
+    stream.seek(place)
+    at = 10 if head[0] == 12 else 14  # the header of OS/2 is shorter
+    bits = int.from_bytes(head[at : at + 2], "little")
+    if bits != held:
+        raise Undecodable(
+            f"it is a BMP of {bits} bits a pixel with a palette of greys, which Pillow reads as {held}; save it as PNG by "
+            "another program"
         )
 
 

@@ -101,6 +101,33 @@ def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def equals_said(parts: Sequence[Decoded], answers: Sequence[NDArray[Any]], what: str) -> tuple[str, ...]:
+    """What is to be said of equal pictures of a training and a test part that have no one class each.
+
+    Args:
+        answers: of each part (N, ...), what a net is to say of its pictures.
+        what: what these are called.
+    """
+    train, test = (part.digests for part in parts)
+    both = int(np.isin(test, train, kind="sort").sum())
+    notes = [f"warning: {both:,} of {len(test):,} test pictures are among the training pictures too"] if both else []
+    every = np.concatenate([train, test])
+    kinds, first, which = np.unique(every, return_index=True, return_inverse=True)
+    twice = np.flatnonzero(first[which] != np.arange(len(every))).tolist()
+
+    def answer(row: int) -> NDArray[Any]:
+        found: NDArray[Any] = answers[0][row] if row < len(train) else answers[1][row - len(train)]
+        return found
+
+    mixed = {int(which[row]) for row in twice if (answer(row) != answer(first[which[row]])).any()}
+    if mixed:
+        notes.append(f"warning: equal pictures have different {what}: {len(mixed):,} of {len(kinds):,} different ones")
+    if again := len(train) - len(np.unique(train)):
+        pictures = many(again, "training picture is", "training pictures are")
+        notes.append(f"{pictures} repeated (equal pixels in this size)")
+    return tuple(notes)
+
+
 def _streamed(pictures: Sequence[Picture], size: int) -> Streamed:
     return Streamed([path for path, _ in pictures], np.array([label for _, label in pictures], np.int64), size)
 

@@ -13,7 +13,7 @@ import numpy as np
 from archdsl.data import cache, targets
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.decode import merged, said
-from archdsl.data.folder import decode_all
+from archdsl.data.folder import decode_all, equals_said
 from archdsl.data.links import real_file
 from archdsl.data.memory import resident_limit
 from archdsl.data.pictures import squared
@@ -66,13 +66,12 @@ def read(pictures: Pictures) -> DataParts:
     decoded = [_decoded(name, part, pictures) for name, part in zip(("train", "test"), parts, strict=True)]
     train, test = (Arrays(d.arrays.images, part.targets) for d, part in zip(decoded, parts, strict=True))
     done = merged(*(d.done for d in decoded))
-    both = int(np.isin(decoded[1].digests, decoded[0].digests).sum())
     notes = (
         f"{many(len(train), 'picture')} to train on and {len(test):,} to test",
         *targets.said(train, test, pictures.labels.heads),
         *notes,
         *said(done, count),
-        *((f"warning: {both:,} of {len(test):,} test pictures are among the training pictures too",) if both else ()),
+        *equals_said(decoded, [part.targets for part in parts], "targets"),
     )
     return DataParts(train, test, pictures.path, notes)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from archdsl.data import cache
 from archdsl.data.arrays import Arrays, DataParts
 from archdsl.data.decode import merged, opened, orientation, raw_mode, said, upright
-from archdsl.data.folder import decode_all
+from archdsl.data.folder import decode_all, equals_said
 from archdsl.data.memory import resident_limit
 from archdsl.data.pairs import find
 from archdsl.data.pictures import Failure, Undecodable, channels_first, middle
@@ -35,6 +35,7 @@ BYTES = 11  # of a pixel in memory: three of colour, eight of its label
 SHOWN = 12  # classes whose pixels are counted one by one in a message
 FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # whose numbers arrive as they are stored; those of PGM are scaled
 SPREAD = {"L;2": 85, "L;4": 17}  # Pillow spreads grey of few bits over 0 to 255
+ASKEW = "askew"  # the name under which the pictures are counted whose masks may be turned as they are, or not
 FEW = "value "  # begins the name under which the masks with a value are counted
 PIXELS = "write the number of the class into each pixel, as 8-bit grey or with a palette (modes L and P of Pillow)"
 
@@ -71,7 +72,8 @@ def read(masks: Masks) -> DataParts:
         *(_doubtful(train, test) if len(names) == 2 and not binary else ()),
         *_balance(train, test, names),
         *said(done, len(train) + len(test)),
-        *_repeated(*decoded),
+        *_askew(done.get(ASKEW, 0)),
+        *equals_said(decoded, [part.arrays.images[:, 3] for part in decoded], "masks"),
     )
     return DataParts(train, test, masks.path, notes)
 
@@ -108,6 +110,8 @@ def _decoded(part: str, pairs: list[Pair], masks: Masks, classes: int) -> Decode
                 f"{pair.image} is {sizes[0]}, and its mask {pair.mask} is {sizes[1]}",
                 help="a mask has a pixel for each pixel of its picture, turned upright; save it in that size",
             )
+        if "turned" in done and _fits_either_way(pair.image, colour):
+            done = done | {ASKEW}
         cut = (middle(colour, masks.size), middle(mask, masks.size, Image.Resampling.NEAREST))
         return np.concatenate([channels_first(p) for p in cut]), {*done, *(f"{FEW}{v}" for v in values)}
 
@@ -119,6 +123,20 @@ def _decoded(part: str, pairs: list[Pair], masks: Masks, classes: int) -> Decode
 
     files = [path for pair in pairs for path in (pair.image, pair.mask)]
     return cache.decoded(f"masks-{part}", files, decode, f"{masks.size} {classes}")
+
+
+def _fits_either_way(path: Path, upright: Image.Image) -> bool:
+    """Whether a picture that is turned by its EXIF orientation has the same size before it: its mask may be one of either."""
+    with opened(path) as picture:
+        return upright.width == upright.height or orientation(picture) in (2, 3, 4)
+
+
+def _askew(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    pictures = many(count, "picture that is", "pictures that are")
+    found = f"warning: {pictures} turned by the EXIF orientation would fit the mask unturned, too"
+    return (f"{found}: masks are taken as upright; where they are not, save pictures and masks without EXIF",)
 
 
 def numbers(path: Path, classes: int) -> tuple[Image.Image, tuple[int, ...]]:
@@ -189,12 +207,3 @@ def _balance(train: Arrays, test: Arrays, names: tuple[str, ...]) -> tuple[str, 
         if len(missing):
             notes.append(f"warning: {what}: {listing([names[n] for n in missing])}")
     return tuple(notes)
-
-
-def _repeated(train: Decoded, test: Decoded) -> tuple[str, ...]:
-    both = int(np.isin(test.digests, train.digests).sum())
-    return (
-        (f"warning: {both:,} of {len(test.digests):,} test pictures are among the training pictures too",)
-        if both
-        else ()
-    )

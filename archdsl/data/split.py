@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from archdsl.errors import EnvError
 from archdsl.seeds import stream
 from archdsl.settings.checks import count_findings, refuse
 from archdsl.settings.finding import things
+from archdsl.words.tasks import IGNORED
 
 if TYPE_CHECKING:
     from archdsl.data.arrays import Arrays, DataParts
@@ -35,11 +37,22 @@ def _things(part: Arrays | Streamed) -> str:
     return things(images.shape[1:]) if images is not None else "images"
 
 
+def _check_known(what: str, part: Arrays | Streamed | None, seed: int) -> None:
+    """Refuse a part without a pixel that counts: its loss and its accuracy would be 0."""
+    if part is None or part.labels.ndim < 2 or part.labels.dtype != np.int64 or part.labels.max() != IGNORED:
+        return
+    raise EnvError(
+        f"all pixels of the masks are ignored in the part that {what} with the seed {seed}",
+        help="take more pictures, by `subset` or `valid`; or leave out those whose masks have no class",
+    )
+
+
 def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: int) -> Splits:
     """Draw the subset and the validation images from the training part; the test part stays whole.
 
     Raises:
         ArchError: more images are asked for than there are.
+        EnvError: masks of which all pixels are ignored fell to one of the parts alone.
     """
     total = len(parts.train)
     if valid is None and subset is None:
@@ -51,4 +64,6 @@ def split(parts: DataParts, valid: Valid | None, subset: Subset | None, seed: in
     # Sorted: read in the order in which they are. The order of training has its own stream.
     train = parts.train.take(np.sort(rows[aside:]))
     valid_part = parts.train.take(np.sort(rows[:aside])) if aside else None
+    _check_known("trains", train, seed)
+    _check_known("is set aside", valid_part, seed)
     return Splits(train, valid_part, parts.test, parts.source, parts.notes)

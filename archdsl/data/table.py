@@ -48,15 +48,16 @@ def read(table: Table, head: Head | None = None) -> DataParts:
     path, test = table.files()
     known = table.head if head is None else replace(head, notes=())
     values, labels = _of_file(path, table, known, spread=head is None)
+    digests = _digests(values, labels, known)
     notes = (*known.notes, *_doubts(values, known))
     if test is not None:
         train = Arrays(values.astype(np.float32), labels)
-        trained = _digests(values, labels, known)
         values, labels = _of_file(test, table, known, spread=False)
-        notes = (*notes, *_repeated(trained, _digests(values, labels, known)))
+        notes = (*notes, *_repeated(digests), *_in_both(digests, _digests(values, labels, known)))
         parts = DataParts(train, Arrays(values.astype(np.float32), labels), table.path)
         return replace(parts, notes=(*_said(parts, known, f"the test rows are those of {test}"), *notes))
-    chosen = _chosen(values, labels, known, path)
+    chosen = _chosen(digests, labels, known, path)
+    notes = (*notes, *_repeated(digests[~chosen]))
     both = Arrays(values.astype(np.float32), labels)
     parts = DataParts(both.take(np.flatnonzero(~chosen)), both.take(np.flatnonzero(chosen)), table.path)
     of = "all rows" if known.numbers or known.heads else "each class"
@@ -108,11 +109,10 @@ def _targets(held: Mapping[str, Any], head: Head, path: Path, spread: bool) -> L
     return targets.labels_of(texts(held[head.target], path, head.target), head.classes, head.target, path)
 
 
-def _chosen(values: Floats, labels: Labels | Floats, head: Head, path: Path) -> NDArray[np.bool_]:
+def _chosen(digests: NDArray[np.bytes_], labels: Labels | Floats, head: Head, path: Path) -> NDArray[np.bool_]:
     """Which rows are for the test: of each class the fifth of its different rows whose hashes are lowest; of all rows, where
     targets are numbers, or there are several heads. Equal rows go to one part, so that no test row was trained on.
     """
-    digests = _digests(values, labels, head)
     if head.numbers or head.heads:
         different = np.unique(digests)
         if len(different) < 2:
@@ -150,7 +150,13 @@ def _digests(values: Floats, labels: Labels | Floats, head: Head) -> NDArray[np.
     )
 
 
-def _repeated(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str, ...]:
+def _repeated(train: NDArray[np.bytes_]) -> tuple[str, ...]:
+    """What is to be said of rows that are in the training part several times: ``valid`` may part them."""
+    again = len(train) - len(np.unique(train))
+    return (f"{many(again, 'training row is', 'training rows are')} repeated (equal in every column)",) if again else ()
+
+
+def _in_both(train: NDArray[np.bytes_], test: NDArray[np.bytes_]) -> tuple[str, ...]:
     """What is to be said of rows that are in both parts."""
     both = int(np.isin(test, train, kind="sort").sum())
     said = f"warning: {both:,} of {len(test):,} test rows are among the training rows too (equal in every column)"

@@ -267,3 +267,20 @@ def test_a_range_of_which_eight_bits_keep_little_is_said(highest: int, dim: bool
     notes = load(Folder(str(tmp_path), 8)).notes
     assert any(n.startswith("warning: 10 of 10 pictures use the lowest eighth of their 16-bit range") for n in notes)
     assert "their range in 16 bits is the cause" in next(n for n in notes if "among the training pictures" in n)
+
+
+def bitmap(bits: int, greys: list[int], rows: list[bytes], wide: int) -> bytes:
+    """A BMP with a palette of these greys, its lowest row first."""
+    pixels, begin = b"".join(row + bytes(-len(row) % 4) for row in rows), 54 + 4 * len(greys)
+    head = struct.pack("<2sIII", b"BM", begin + len(pixels), 0, begin)
+    head += struct.pack("<IiiHHIIiiII", 40, wide, len(rows), 1, bits, 0, len(pixels), 0, 0, len(greys), 0)
+    return head + b"".join(bytes((grey, grey, grey, 0)) for grey in greys) + pixels
+
+
+def test_a_bitmap_that_pillow_takes_for_one_of_other_bits_is_refused() -> None:
+    assert line(bitmap(8, [0, 1, 2], [bytes((0, 1, 2, 1))], 4)) == [0, 1, 2, 1]
+    assert line(bitmap(1, [0, 255], [bytes([0b01010000])], 4)) == [0, 255, 0, 255]
+    assert line(bitmap(4, [0, 100, 255], [bytes((0x01, 0x21))], 4)) == [0, 100, 255, 100]
+    for bits, greys, row in ((4, [0, 1, 2], b"\x01\x21"), (8, [0, 255], b"\0\1\0\1")):
+        with pytest.raises(Undecodable, match=f"a BMP of {bits} bits a pixel with a palette of greys"):
+            upright(bitmap(bits, greys, [row], 4))

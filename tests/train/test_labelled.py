@@ -142,3 +142,20 @@ def test_colours_of_classes_stay_with_their_head(tmp_path: Path) -> None:
     assert "end it with `heads(kind: linear(classes) | bright: linear(classes))`" in str(
         caught.value.diagnostics[0].help
     )  # type: ignore[attr-defined]
+
+
+def test_equal_pictures_are_said(tmp_path: Path) -> None:
+    path = labelled(tmp_path / "p")
+    found = Pictures(str(path), "kind", "bright", size=16)
+    assert not any("repeated" in note or "equal pictures" in note for note in load_data(found).notes)
+    head, *rows = path.read_text().splitlines()
+    for name, row in (("again", rows[0]), ("other", rows[1].replace("left", "right"))):
+        file, _, targets = row.partition(",")
+        (path.parent / f"{name}.png").write_bytes((path.parent / file).read_bytes())
+        rows.append(f"{name}.png,{targets}")
+    path.write_text("\n".join([head, *rows]) + "\n")
+    path.with_suffix(".test.csv").write_text("\n".join([head, *rows[:3]]) + "\n")
+    notes = load_data(found).notes
+    assert "warning: 3 of 3 test pictures are among the training pictures too" in notes
+    assert "warning: equal pictures have different targets: 1 of 60 different ones" in notes
+    assert "2 training pictures are repeated (equal pixels in this size)" in notes

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,10 @@ def test_a_picture_of_a_format_that_is_not_read_is_no_picture(tmp_path: Path) ->
     with pytest.raises(ArchError, match=r"a.eps is not a picture") as caught:
         listed(tmp_path, None)
     assert "convert" in caught.value.help
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_class_whose_name_is_not_utf_8_is_refused_before_a_run_that_could_not_be_read(tmp_path: Path) -> None:
+    write(tmp_path, "cat", "dog", os.fsdecode(b"f\xfcchse"))
+    with pytest.raises(EnvError, match=r"f\\udcfcchse' of .* has a name that is not UTF-8"):
+        _ = Folder(str(tmp_path), 8).class_names

@@ -285,3 +285,14 @@ def test_masks_of_two_classes_that_mean_255_in_two_ways_are_named(tmp_path: Path
     picture(root / "train" / "masks" / "0.png", np.where(scene(2) == 0, 0, 255).astype(np.uint8))
     (found,) = [note for note in read(Masks(str(root), 8, 2)).notes if "255 and no 1" in note]
     assert found.startswith("warning: 1 of the masks have 255 and no 1, and 5 have 1")
+
+
+def test_equal_pictures_with_other_masks_are_said(tmp_path: Path) -> None:
+    root = tree(tmp_path / "roads")
+    before = read(Masks(str(root), 8, 3)).notes
+    assert not any("equal pictures" in note or "repeated" in note for note in before)
+    images = root / "train" / "images"
+    (images / "1.png").write_bytes((images / "0.png").read_bytes())
+    notes = read(Masks(str(root), 8, 3)).notes
+    assert "warning: equal pictures have different masks: 1 of 5 different ones" in notes
+    assert "1 training picture is repeated (equal pixels in this size)" in notes

@@ -222,3 +222,36 @@ def test_a_picture_of_augmentations_shows_those_that_a_run_takes(tmp_path: Path)
     with pytest.raises(ArchError, match="`rotate` has no rule for the classes of pixels"):
         draw(dataset, augmentations("flip rotate"), tmp_path / "x.png", 2, 0, None)
     assert "4 versions of each" in draw(dataset, augmentations("flip"), tmp_path / "x.png", 2, 0, None)
+
+
+@pytest.mark.parametrize(("turn", "shape", "said"), [(3, (8, 12), True), (6, (8, 8), True), (6, (8, 12), False)])
+def test_a_turned_picture_that_fits_its_mask_unturned_is_said(
+    turn: int, shape: tuple[int, int], said: bool, tmp_path: Path
+) -> None:
+    _set(tmp_path, values=np.zeros(shape, np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    stored = shape if turn < 5 else shape[::-1]
+    pixels = np.random.default_rng(1).integers(0, 256, (*stored, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "images" / "3.png", exif=exif)
+    notes = _read(tmp_path).notes
+    assert "1 of 10 pictures is turned upright by its EXIF orientation" in notes
+    assert any(note.startswith("warning: 1 picture that is turned by the EXIF") for note in notes) == said
+    assert _read(tmp_path).notes == notes, "of what was kept, too"
+
+
+def test_a_part_whose_drawn_masks_are_all_ignored_is_refused(tmp_path: Path) -> None:
+    """Its loss and accuracy would be 0."""
+    _set(_set(tmp_path, 12, "train"), 2, "test")
+    for number in range(11):
+        _mask(np.full((SIZE, SIZE), 255)).save(tmp_path / "train" / "masks" / f"{number}.png")
+    parts = _read(tmp_path)
+    assert len(split(parts, None, None, 0).train) == 12
+    refused = []
+    for seed in range(6):
+        with pytest.raises(EnvError, match=rf"in the part that (trains|is set aside) with the seed {seed}") as caught:
+            split(parts, Valid(2), None, seed)
+        refused.append("trains" in caught.value.message)
+    assert not all(refused)
+    with pytest.raises(EnvError, match="in the part that trains"):
+        split(parts, None, Subset(2), 1)

@@ -72,3 +72,12 @@ def test_a_channel_that_is_constant_in_the_training_images_becomes_0(rounding: f
     changed = layer(normal(pixels))
     torch.testing.assert_close(changed, normal(augment(pixels, (Crop(2),), Draws(3, CPU), 0)))
     assert not changed[:, 2].any()
+
+
+def test_data_without_stated_statistics_is_refused_with_a_remedy_that_works() -> None:
+    with pytest.raises(ArchError, match="no mean and standard deviation stated") as caught:
+        archdsl.model(NET.format("flip(where=model)").replace("fashion-mini", "kmnist"))
+    assert "cifar10" in caught.value.help
+    assert "augment" in dict(
+        archdsl.model(NET.format("flip(where=model)").replace("fashion-mini", "cifar10")).named_modules()
+    )

@@ -65,6 +65,10 @@ def test_the_cache_follows_the_files_and_survives_damage(tmp_path: Path) -> None
     for images in roots.cache_root().glob("*/images.npy"):
         images.write_bytes(images.read_bytes()[:200])
     assert np.array_equal(load(cifar10(), tmp_path).test.images, first)
+    for lost in roots.cache_root().glob("*/done.json"):
+        lost.unlink()
+    assert np.array_equal(load(cifar10(), tmp_path).test.images, first)
+    assert isinstance(load(cifar10(), tmp_path).test.images, np.memmap), "what was incomplete is made again and kept"
     write_parquet(tmp_path)  # other pictures, same sizes perhaps, another time of change
     assert not np.array_equal(load(cifar10(), tmp_path).test.images, first)
     assert not list(roots.cache_root().glob(".unfinished*"))

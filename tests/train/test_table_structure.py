@@ -71,6 +71,11 @@ def test_a_first_row_that_may_be_one_of_values_is_refused_with_the_choices(first
         load(csv_of(tmp_path / "d.csv", first + "\n" + ROWS))
     assert "header=yes" in caught.value.help
     assert "header=no" in caught.value.help
+    csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS)
+    (tmp_path / "d.test.csv").write_text(first + "\n" + ROWS, "utf-8")
+    with pytest.raises(EnvError, match=r"the first row of .*d.test.csv") as caught:
+        load(Table(str(tmp_path / "d.csv"), "csv"))
+    assert "d.test.csv" not in caught.value.help, "which would make it the training file"
 
 
 def test_a_first_row_that_occurs_again_is_doubtful(tmp_path: Path) -> None:
@@ -171,6 +176,20 @@ def test_what_was_found_is_said(tmp_path: Path) -> None:
     assert about(table)["counts"] == {"p": [5, 1], "q": [5, 1]}
 
 
+def test_rows_that_the_training_part_has_several_times_are_counted(tmp_path: Path) -> None:
+    assert not any("repeated" in note for note in whole(csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS))[2])
+    twice = csv_of(tmp_path / "d.csv", "x,z,y\n" + ROWS + ROWS)
+    train = load(twice).train
+    assert isinstance(train, Arrays)
+    again = len(train) - len(
+        {(*row, label) for row, label in zip(train.images.tolist(), train.labels.tolist(), strict=True)}
+    )
+    assert f"{again} training rows are repeated (equal in every column)" in whole(twice)[2]
+    (tmp_path / "d.test.csv").write_text("x,z,y\n" + ROWS)
+    assert "12 training rows are repeated (equal in every column)" in whole(twice)[2]
+    assert any("12 of 12 test rows are among the training rows too" in note for note in whole(twice)[2])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -199,6 +218,27 @@ def test_structure_that_is_refused(text: str, message: str, tmp_path: Path) -> N
 def test_a_row_taken_out_by_a_hash_is_no_class(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="row 3 begins with `#`"):
         load(csv_of(tmp_path / "d.csv", "y,x\np,1\nq,2\n#p,3\np,4\nq,5\n", target="y"))
+
+
+def test_a_row_taken_out_by_a_hash_is_no_class_of_one_of_several_targets(tmp_path: Path) -> None:
+    rows = "p,u,1\nq,v,2\n#p,u,3\np,v,4\nq,u,5\n"
+    with pytest.raises(EnvError, match="row 3 begins with `#`"):
+        load(csv_of(tmp_path / "d.csv", f"y,z,x\n{rows}", target="y, z"))
+    second = csv_of(
+        tmp_path / "e.csv", "x,y,z\n" + "".join(f"{n},#{'pq'[n % 2]},{'uv'[n % 3 > 0]}\n" for n in range(9))
+    )
+    assert len(load(Table(second.path, "csv", "y, z")).train)
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_decimal_commas_below_a_header_with_a_comma_are_no_separators(mark: str, tmp_path: Path) -> None:
+    rows = [f"{n},5;{n * n % 7};{'pq'[n % 2]}" for n in range(12)]
+    text = "\n".join(["length, cm;z;y", *rows]).replace(";", mark)
+    with pytest.raises(EnvError, match=r"doubtful whether commas or .* separate the columns") as caught:
+        load(csv_of(tmp_path / "d.csv", text))
+    assert "decimal point" in caught.value.help
+    quoted = "\n".join(["x,z,y", *(f'{n}.5,{n * n % 7},"{"pq"[n % 2]}{mark}"' for n in range(12))])
+    assert len(whole(csv_of(tmp_path / "d.csv", quoted))[1]) == 12
 
 
 def test_a_text_column_is_named_with_a_remedy(tmp_path: Path) -> None:

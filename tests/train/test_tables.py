@@ -1,5 +1,6 @@
 """Tables: columns and classes without torch, then rows as vectors; every bad cell is named."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,10 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert table.classes == 3
     path.write_text("a,y\n1,p\n2,q\n")
     assert (table.input, table.class_names) == ((1,), ("p", "q"))
+    about = path.stat()
+    path.write_text("a,y\n1,p\n2,r\n")
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert table.class_names == ("p", "r")
 
 
 @pytest.mark.parametrize("dataset", [Table("~nobody-has-this-name/t.csv", "csv"), Folder("~nobody-has-this-name/p", 8)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -214,6 +215,16 @@ def test_other_texts(cli: Cli, place: Path) -> None:
     done = cli("eval", run, "--data", 'text("new.txt", length=16)', cwd=place)
     assert done.returncode == 2
     assert "are not those that the net knows" in done.stderr
+
+
+def test_a_text_of_the_same_size_and_time_of_change_is_read_again(tale: Path) -> None:
+    first, about = load(Text(str(tale), 16)).train, tale.stat()
+    tale.write_text(TALE.replace("cat", "tac"))
+    os.utime(tale, ns=(about.st_atime_ns, about.st_mtime_ns))
+    second = load(Text(str(tale), 16)).train
+    assert isinstance(first, Arrays)
+    assert isinstance(second, Arrays)
+    assert (first.images != second.images).any()
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -92,7 +92,7 @@ def with_augmentations(trace: Trace, graph: Graph) -> fx.GraphModule:
     if not mean or not std:
         raise ArchError(
             "`where=model` acts on normalised images, and the data set has no mean and standard deviation stated",
-            help="give `mean` and `std` to the data word, or leave `where=model` out",
+            help='take a set that states them, such as cifar10 or imagenet("PATH"), or leave `where=model` out',
         )
     if hasattr(net, NAME):
         raise ArchError(

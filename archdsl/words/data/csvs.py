@@ -3,8 +3,9 @@ refused with the choices.
 
 The **encoding** is UTF-8, or what a byte order mark says. The **separator** is the comma (the tab in a file called
 ``.tsv``); where that does not divide the first row, the one of ``;``, tab, ``|`` and ``,`` that divides all rows into
-equally many cells. The **first row** is a header where none of its cells is a value: no number, no ``true``, no missing
-value, no mark without a letter or digit, and where it does not occur again below.
+equally many cells. Where commas and another one do so, it is doubtful. The **first row** is a header where none of its cells
+is a value: no number, no ``true``, no missing value, no mark without a letter or digit, and where it does not occur again
+below.
 """
 
 from __future__ import annotations
@@ -142,19 +143,23 @@ def separator(text: str, path: Path, usual: str) -> str:
     many cells.
 
     Raises:
-        EnvError: there are several such.
+        EnvError: there are several such, or commas divide all rows equally and another one does so too.
     """
 
     def widths(mark: str) -> list[int]:
         return [len(row) for row in islice(_records(text, mark, strict=False), LOOKED_AT)]
 
-    if widths(usual)[:1] != [1]:
-        return usual
+    first = widths(usual)
     fitting = [m for m in MARKS if m != usual and len(set(counts := widths(m))) == 1 and counts[0] > 1]
+    if first[:1] != [1]:
+        # `length, cm;kind` above `1,5;oak`: what are decimal commas would be read as separators. A tab is never in a number.
+        if usual != "," or not fitting or len(first) < 2 or len(set(first)) > 1:
+            return usual
+        fitting.insert(0, usual)
     if len(fitting) > 1:
         raise EnvError(
             f"it is doubtful whether {' or '.join(MARKS[m] for m in fitting)} separate the columns of {path}",
-            help="write the file with commas",
+            help="write the file with commas, and take the others out of the first row; numbers have a decimal point",
         )
     return fitting[0] if fitting else usual
 
@@ -170,8 +175,8 @@ def _check_first(path: Path, first: Sequence[str], text: str) -> None:
 def _doubtful(path: Path, width: int, why: str) -> EnvError:
     return EnvError(
         f"it is doubtful whether the first row of {path} names the columns: {why}",
-        help=f'write csv("{path}", header=yes) if it does; with header=no the columns are called c1 to c{width}, '
-        "and no row is lost",
+        help='write header=yes into the data word, csv("PATH", header=yes), if it does; with header=no the columns are called '
+        f"c1 to c{width}, and no row is lost; a test file, and rows to predict, need a header where the training file has one",
     )
 
 

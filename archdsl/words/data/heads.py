@@ -11,8 +11,10 @@ from archdsl.errors import EnvError
 from archdsl.report.numbers import many
 from archdsl.words.data.classes import classes_of
 from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
-from archdsl.words.data.targets import columns_of, heads_of, outputs_of
+from archdsl.words.data.targets import check_comments, columns_of, heads_of, outputs_of
 from archdsl.words.tasks import HeadTask
+
+Seen = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,13 @@ class Head:
         return self.classes if self.numbers else (self.target,)
 
 
-@lru_cache(maxsize=8)  # size and time of change are arguments so that a changed file is read again
+@lru_cache(maxsize=8)  # what was seen of the file is an argument so that a changed one is read again
 def head_of(
     path: Path,
     kind: Kind,
     target: str,
     header: Header | None,
-    size: int,
-    changed: int,
+    facts: Seen,
     numbers: bool = False,
     beside: str = "",
 ) -> Head:
@@ -64,8 +65,7 @@ def head_of(
     place = checked(columns, target)
     target = columns.names[place]
     cells = columns.texts(target)
-    if kind == "csv" and columns.places[place] == 0:
-        _check_comments(cells, path)
+    check_comments(columns, target, cells)
     classes = classes_of(cells, path, target)
     features = tuple(name for name in columns.names if name != target)
     return Head(features, target, classes.names, classes.counts, (*columns.notes, *classes.notes))
@@ -134,11 +134,15 @@ def check_names(table: Sheet) -> None:
             raise EnvError(f"{table.path} has two columns `{name}`", help="rename one of them")
 
 
-def _check_comments(cells: list[str], path: Path) -> None:
-    """Refuse rows that may have been taken out by a `#`: in the first column it would begin the name of a class."""
-    rows = [number for number, cell in enumerate(cells, 1) if cell.startswith("#")]
-    if 0 < len(rows) < len(cells):
-        raise EnvError(f"{path}, row {rows[0]} begins with `#`, as a comment does", help="remove the row, or the `#`")
+def seen(path: Path) -> Seen:
+    """What tells that a file is unchanged in this process: bytes, times of change of the content and of the inode, and the inode.
+    A program can set the time of the content back, but not that of the inode.
+
+    Raises:
+        OSError: the file is not there.
+    """
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
 
 
 def own_path(text: str) -> Path:

@@ -73,11 +73,19 @@ def class_folders(tree: Path) -> tuple[str, ...]:
     """The names of the classes: the sub-folders of ``tree``, sorted; at least two.
 
     Raises:
-        EnvError: there are less, or two of them differ only in spaces or in the form of their Unicode.
+        EnvError: there are less, two of them differ only in spaces or in the form of their Unicode, or a name is not UTF-8.
     """
     classes = sub_folders(tree)
     if len(classes) < 2:
         raise EnvError(f"{tree} has {many(len(classes), 'sub-folder')}, at least two are needed", help=LAYOUT)
+    for name in classes:
+        if not name.isascii() and any(
+            "\ud800" <= letter <= "\udfff" for letter in name
+        ):  # bytes that the system has kept
+            raise EnvError(
+                f"the class folder {name!a} of {tree} has a name that is not UTF-8, and no run can record it",
+                help="rename it",
+            )
     for first, second in twins(classes, spelled):
         raise EnvError(
             f"the class folders {first!a} and {second!a} of {tree} differ only in spaces, in "

@@ -9,7 +9,7 @@ from pathlib import Path
 from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.registry.types import Count
-from archdsl.words.data.heads import check_names, own_path
+from archdsl.words.data.heads import Seen, check_names, own_path, seen
 from archdsl.words.data.sheets import Sheet, sheet
 from archdsl.words.data.targets import heads_of, listed, outputs_of
 from archdsl.words.data.values import Kept, Own
@@ -65,8 +65,7 @@ class Pictures(Own):
             EnvError: no such file, no such column, less than two targets, or less than two classes.
         """
         path = self.tables()[0]
-        about = path.stat()
-        return _labels(path, self.target, self.numbers, self.file, about.st_size, about.st_mtime_ns)
+        return _labels(path, self.target, self.numbers, self.file, seen(path))
 
     def tables(self) -> tuple[Path, Path | None]:
         """The training table and the test table beside it (``labels.csv`` and ``labels.test.csv``); None where one must serve
@@ -79,8 +78,8 @@ class Pictures(Own):
         return path, beside if beside.is_file() else None
 
 
-@lru_cache(maxsize=8)  # size and time of change are arguments so that a changed file is read again
-def _labels(path: Path, target: str, numbers: str, file: str, size: int, changed: int) -> Labels:
+@lru_cache(maxsize=8)  # what was seen of the file is an argument so that a changed one is read again
+def _labels(path: Path, target: str, numbers: str, file: str, facts: Seen) -> Labels:
     found = named(path, file)
     heads, notes = heads_of(found, listed(target), listed(numbers))
     if len(heads) < 2:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.registry import data_word
-from archdsl.words.data.heads import Head, head_of, own_path
+from archdsl.words.data.heads import Head, head_of, own_path, seen
 from archdsl.words.data.sheets import Header, Kind
 from archdsl.words.data.targets import listed
 from archdsl.words.data.values import Kept, Own
@@ -66,10 +66,9 @@ class Table(Own):
             EnvError: no such file, no such column, a row of another length, a doubtful header, less than two classes.
         """
         path = self.files()[0]
-        about = path.stat()
         numbers = self.kind_of_task == "regression"
         asked = self.kind, self.target, self.header
-        return head_of(path, *asked, about.st_size, about.st_mtime_ns, numbers, self.numbers)
+        return head_of(path, *asked, seen(path), numbers, self.numbers)
 
     def files(self) -> tuple[Path, Path | None]:
         """The training file and the test file; None where one file must serve for both. A test file lies beside

@@ -39,7 +39,8 @@ def heads_of(
     """A head for each of these columns, in this order, and what is to be said about their classes.
 
     Raises:
-        EnvError: no such column, one that is named twice or cannot name a head, no column left, less than two classes.
+        EnvError: no such column, one that is named twice or cannot name a head, no column left, less than two classes, rows
+            that begin with `#`.
     """
     wanted = [*classes, *numbers]
     for place, name in enumerate(wanted):
@@ -60,10 +61,27 @@ def heads_of(
     found: list[HeadTask] = []
     notes: list[str] = []
     for name in classes:
-        held = classes_of(sheet.texts(name), sheet.path, name)
+        cells = sheet.texts(name)
+        check_comments(sheet, name, cells)
+        held = classes_of(cells, sheet.path, name)
         found.append(HeadTask(name, CLASSIFICATION, held.names))
         notes += held.notes
     return (*found, *(HeadTask(name, TASKS["regression"], (name,)) for name in numbers)), tuple(notes)
+
+
+def check_comments(sheet: Sheet, name: str, cells: Sequence[str]) -> None:
+    """Refuse rows of a csv file that may have been taken out by a `#`: in the first column it would begin the name of a class.
+
+    Raises:
+        EnvError: some cells (N,) of the column ``name``, which is the first one, begin so.
+    """
+    if sheet.kind != "csv" or sheet.places[sheet.names.index(name)] != 0:
+        return
+    rows = [number for number, cell in enumerate(cells, 1) if cell.startswith("#")]
+    if 0 < len(rows) < len(cells):
+        raise EnvError(
+            f"{sheet.path}, row {rows[0]} begins with `#`, as a comment does", help="remove the row, or the `#`"
+        )
 
 
 def outputs_of(heads: Sequence[HeadTask]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from archdsl.registry import data_word
 from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Count
 from archdsl.report.numbers import many
-from archdsl.words.data.heads import own_path
+from archdsl.words.data.heads import Seen, own_path, seen
 from archdsl.words.data.values import Kept, Own
 from archdsl.words.tasks import TASKS, Task
 
@@ -87,12 +87,11 @@ class Text(Own):
 
 
 def _text(path: Path) -> str:
-    about = path.stat()
-    return _read(path, about.st_size, about.st_mtime_ns)
+    return _read(path, seen(path))
 
 
-@lru_cache(maxsize=4)  # size and time of change are arguments so that a changed file is read again
-def _read(path: Path, size: int, changed: int) -> str:
+@lru_cache(maxsize=4)  # what was seen of the file is an argument so that a changed one is read again
+def _read(path: Path, facts: Seen) -> str:
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
