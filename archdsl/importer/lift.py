@@ -68,6 +68,7 @@ def lift(
     for moved in reached(steps.made, at) & set(steps.moved):
         why = "attention within moved windows of an image that is not moved back"
         steps.findings.append(Finding(steps.made[moved].path, "roll", why))
+    steps.findings += steps.drawn_twice(reached(steps.made, at))
     found = live(*fused(steps, *live(steps.made, at)))
     if not steps.findings:
         once(graph, found[0], whole, steps.findings)

@@ -20,3 +20,16 @@ class Head(nn.Module):
 
     def block(self, x: Tensor) -> Tensor:
         raise NotImplementedError
+
+
+class Depth(nn.Module):
+    """Stochastic depth by hand."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p:
+            return x
+        return x * x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.p) / (1 - self.p)

@@ -6,19 +6,7 @@ import pytest
 from torch import Tensor, nn
 
 from archdsl.importer.importing import spec_of
-
-
-class Depth(nn.Module):
-    """Stochastic depth by hand."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.p:
-            return x
-        return x * x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.p) / (1 - self.p)
+from tests.lift.blocks import Depth
 
 
 class Block(nn.Module):

@@ -9,8 +9,9 @@ from typing import Any
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import BATCH, View, whole
 
+PASS = "`training=self.training`"
 ALWAYS = (
-    "active in eval mode too, so that the source gives another result each time; pass `training=self.training` "
+    f"active in eval mode too, so that the source gives another result each time; pass {PASS} "
     "(`archdsl eval --mc` is Monte Carlo dropout)"
 )
 CLOSE = 1e-6  # rates are sums and quotients of floats
@@ -28,7 +29,11 @@ def stays_off(steps: Steps, training: bool) -> bool:
 
 
 def dropout(steps: Steps, x: View, p: float = 0.5, training: bool = True, inplace: bool = False) -> View:
-    return steps.changed(x, "drop", p=float(p)) if p and stays_off(steps, training) else x
+    if not p or not stays_off(steps, training):
+        return x
+    if x.sizes() != steps.sizes:
+        raise Inexpressible("dropout of a value that was expanded, with a number drawn for each copy")
+    return steps.changed(x, "drop", p=float(p))
 
 
 def dropout2d(steps: Steps, x: View, p: float = 0.5, training: bool = True, inplace: bool = False) -> View:

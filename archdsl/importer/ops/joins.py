@@ -138,6 +138,8 @@ def _gated(steps: Steps, a: View, b: View) -> View:
 
 
 def div(steps: Steps, a: Any, b: Any) -> Any:
+    if isinstance(b, int | float) and b == 0:
+        raise Inexpressible("a quotient with 0 below")
     if isinstance(a, Drawn | Masked) and isinstance(b, int | float):
         return times(steps, a, 1 / b)
     if not isinstance(b, int | float) or not isinstance(a, View):

@@ -26,7 +26,7 @@ def hardtanh(steps: Steps, x: View, min_val: float = -1.0, max_val: float = 1.0,
 
 
 def clamp(steps: Steps, x: View, min: float | None = None, max: float | None = None) -> View:
-    if min == 0 and max is None:
+    if min == 0 and max in (None, float("inf")):
         return steps.changed(x, "relu")
     if min is None or max is None:
         raise Inexpressible("values cut on one side, other than at 0 from below; `relu` does that")
