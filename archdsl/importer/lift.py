@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from archdsl.importer.calls import placed
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
@@ -48,6 +49,7 @@ def lift(
     Raises:
         Refused: places that no word expresses, all of them.
     """
+    placed(graph)
     ledger = Ledger(trained=frozenset(n for n, _ in graph.named_parameters(remove_duplicate=False)))
     steps = Steps(tuple(shape), BATCH, ledger, training=training, by_hand=[] if by_hand is None else by_hand)
     values = Values()
@@ -178,6 +180,8 @@ def _why(args: Any) -> str:
         return RANDOM
     if any(isinstance(a, Param | Table | Computed) for a in args[:1]):
         return "arithmetic on weights"
+    if args and args[0] is None:
+        return "what a layer gives beside its result: weights of attention, or places of largest values"
     return "called with arguments that archdsl has no word for"
 
 

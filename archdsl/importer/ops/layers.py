@@ -231,9 +231,9 @@ def _in_parts(steps: Steps, x: View, weight: Any, bias: Table) -> View:
 
 def attention(
     steps: Steps,
-    q: View,
-    k: View,
-    v: View,
+    query: View,
+    key: View,
+    value: View,
     heads: int,
     weights: dict[str, Param | None],
     other: str,
@@ -245,15 +245,15 @@ def attention(
     attn_mask: object = None,
     **more: object,
 ) -> tuple[View, None]:
-    if not (q == k == v):
+    if not (query == key == value):
         raise Inexpressible("attention to another value than its own; `attention` is self-attention")
     if other or key_padding_mask is not None or attn_mask is not None:
         raise Inexpressible(f"attention with {other or 'a mask'}")
     drop = drop if stays_off(steps, training) else 0.0
-    if len(q.dims) != 3:
+    if len(query.dims) != 3:
         raise Inexpressible("attention of a value that is not tokens of examples")
     order = (0, 1, 2) if first else (1, 0, 2)
-    at, bias = steps.plain(q.permuted(order)), weights["in_proj_bias"] is not None
+    at, bias = steps.plain(query.permuted(order)), weights["in_proj_bias"] is not None
     made = steps.put("attention", at, sources=weights, heads=heads, bias=bias, drop=drop)
     return steps.view(made).permuted(order), None
 
