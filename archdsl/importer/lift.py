@@ -141,6 +141,7 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
             value = of_module(module, str(node.target), args, named, steps)
         else:
             value = _called(graph, node, shown, steps, args, named)
+        _exact(node, value)
         if inplace:
             values.write(node, value)
     except Inexpressible as error:
@@ -150,6 +151,15 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         steps.findings.append(Finding(steps.path, shown, _why(args)))
         return UNKNOWN
     return value
+
+
+def _exact(node: fx.Node, value: Any) -> None:
+    """Refuse numbers that are rounded to another kind on the way."""
+    given, kinds = got(node), (View, *(kind for kind, _, _ in OF_KIND))
+    if isinstance(given, Tensor) and isinstance(value, kinds) and given.dtype not in (torch.float32, torch.float64):
+        raise Inexpressible(
+            f"numbers as {str(given.dtype).removeprefix('torch.')}; a spec has them as float32 throughout"
+        )
 
 
 def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any) -> Any:

@@ -267,8 +267,9 @@ class Steps:
             return self.view(self.plain(view))
         if view.dims[-1] == whole(axis, view.shape[axis]) and (view.dims[-1] or len(view.dims) > 2):
             return view
-        n = len(view.dims)
-        if n == 4:
+        if len(view.dims) == 4:
+            if len(view.shape) == 3 and axis not in {a.axis for a in view.dims[-1]}:
+                raise Inexpressible("a layer along rows or columns of an image; here it is along the channels")
             image = self.view(self.plain(view.permuted((0, 3, 1, 2))))
             return image.permuted((0, 2, 3, 1))
         return self.view(self.plain(view))

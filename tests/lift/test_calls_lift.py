@@ -10,28 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archdsl.importer.findings import Refused
-from archdsl.importer.importing import spec_of
-
-
-class Called(nn.Module):
-    """A function of an image, or of tokens, between two layers, with a layer of its own."""
-
-    def __init__(self, function: Callable[[nn.Module, Tensor], Tensor], layer: nn.Module | None, tokens: bool) -> None:
-        super().__init__()
-        self.stem, self.head, self.layer = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 10), layer or nn.Identity()
-        self.function, self.tokens = function, tokens
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        x = self.function(self.layer, x.flatten(2).transpose(1, 2) if self.tokens else x)
-        return self.head(x.mean((2, 3)) if x.ndim == 4 else x.mean(1) if x.ndim == 3 else x)
-
-
-def text_of(
-    function: Callable[[nn.Module, Tensor], Tensor], layer: nn.Module | None = None, tokens: bool = False
-) -> str:
-    return spec_of(Called(function, layer, tokens).eval(), (3, 6, 6), "Called").text
-
+from tests.lift.blocks import text_of
 
 IMAGES: dict[str, tuple[Callable[[nn.Module, Tensor], Tensor], str]] = {
     "axis": (lambda m, x: x * x.mean(axis=(2, 3), keepdims=True).sigmoid(), "mul(id | gap(keep) sigmoid)"),  # type: ignore[call-overload]

@@ -105,6 +105,8 @@ def _products(steps: Steps, q: Unit, k: Unit) -> Scores:
 
 
 def _attend(steps: Steps, scores: Scores, v: View) -> View:
+    if scores.last:
+        raise Inexpressible("products of queries and keys with heads as their last axis, times values")
     if not scores.softmax:
         return weightless(steps, scores, v)
     q, k = unscaled(steps, scores.q), scores.k
@@ -209,7 +211,13 @@ def einsum(steps: Steps, equation: str, *operands: Any) -> Any:
     alike = first[:-2] == second[:-2] == lead
     if isinstance(values[0], View) and alike and first[-1] == second[-1] and out[-2:] == first[-2] + second[-2]:
         return Scores(values[0], values[1])
-    if isinstance(values[0], Scores) and alike and first[-1] == second[-2] and out[-2:] == first[-2] + second[-1]:
+    if (
+        isinstance(values[0], Scores)
+        and not values[0].flipped
+        and alike
+        and first[-1] == second[-2]
+        and out[-2:] == first[-2] + second[-1]
+    ):
         return _attend(steps, values[0], values[1])
     raise Inexpressible(f"`einsum` {equation}; it is read where it is attention")
 

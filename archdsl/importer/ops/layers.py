@@ -76,8 +76,10 @@ def conv2d(
         if parts is not None:
             return parts
     at, k, s = steps.plain(x), pair(weight.shape[2:]), pair(stride)
+    if len(steps.shape(at)) == 1 and len(x.dims) == 4:
+        at = _pixel(steps, at)
     if len(steps.shape(at)) != 3:
-        raise Inexpressible("a convolution of a value that is not an image")
+        raise Inexpressible("a convolution of a value that is not an image, or that is a vector here")
     out, cin = weight.shape[0], steps.shape(at)[0]
     if same:
         at = steps.put("samepad", at, k=compact(tuple((n - 1) * d + 1 for n in k)), s=compact(s))
@@ -101,6 +103,15 @@ def conv2d(
     if groups == cin > 1 and out % cin == 0:
         return steps.view(steps.put("dwconv", at, sources=sources, multiplier=out // cin, **settings))
     return steps.view(steps.put("conv", at, sources=sources, out=out, groups=groups, **settings))
+
+
+def _pixel(steps: Steps, at: int) -> int:
+    """The largest value of each channel as an image of one pixel; another vector as it is."""
+    made = steps.made[at] if at >= 0 else None
+    shape = steps.shape(made.inputs[0]) if made is not None and made.op.name == "gmp" else ()
+    if made is None or len(shape) != 3:
+        return at
+    return steps.put("maxpool", made.inputs[0], k=compact(shape[1:]))
 
 
 def conv_transpose2d(
@@ -265,7 +276,8 @@ def refuse(steps: Steps, x: View, *more: object, reason: str) -> View:
 def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
     if p != 2 or eps != 1e-12:
         raise Inexpressible("a norm other than the Euclidean one of the channels")
-    along, axis = x.dims[dim % len(x.dims)], 0 if len(x.shape) == 3 else len(x.shape) - 1
+    dim %= len(x.dims)
+    along, axis = x.dims[dim], 0 if len(x.shape) == 3 else len(x.shape) - 1
     if (
         dim == 1
         and len(x.dims) == 3

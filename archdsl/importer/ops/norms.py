@@ -80,6 +80,8 @@ def layer_norm(
 ) -> View:
     over = tuple(normalized_shape)
     if weight is not None and bias is None:
+        if len(over) > 1 or heads_of(x) > 1:
+            raise Inexpressible("layer normalisation with a scale and no shift, other than of the channels")
         return _by_channel(steps, layer_norm(steps, x, over, None, None, eps), weight)
     if (weight is None) != (bias is None):
         raise Inexpressible("layer normalisation with a shift and no scale")
@@ -127,6 +129,8 @@ def rms_norm(
     """``image``: whether the channels of an image (N, C, H, W) are normalised; ``std``: by their standard deviation."""
     if len(tuple(normalized_shape)) > 1:
         raise Inexpressible("RMS normalisation over several axes; `rms` is over the channels")
+    if not image and heads_of(x) > 1:
+        raise Inexpressible("RMS normalisation of each head by itself; `rms` is over all channels")
     view = steps.view(steps.plain(x)) if image else steps.each(x)
     args: dict[str, Any] = {"eps": torch.finfo(torch.float32).eps if eps is None else eps, "affine": weight is not None}
     args |= {"std": True} if std else {}

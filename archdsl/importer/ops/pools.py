@@ -10,7 +10,7 @@ from archdsl.importer.ops.layers import compact, pair
 from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import Atom, Dim, View, merged, whole
+from archdsl.importer.views import BATCH, Atom, Dim, View, merged, whole
 
 
 def max_pool2d(
@@ -213,9 +213,10 @@ def _all_places(x: View, over: set[int], spatial: list[int]) -> bool:
 
 
 def _over(x: View, dim: Any) -> set[int]:
-    if dim is None:
-        return set()
-    return {d % len(x.dims) for d in (dim if isinstance(dim, tuple | list) else [dim])}
+    over = set() if dim is None else {d % len(x.dims) for d in (dim if isinstance(dim, tuple | list) else [dim])}
+    if not over or any(a.axis == BATCH for i in over for a in x.dims[i]):
+        raise Inexpressible("one number of all axes, or of the examples of a batch; each example is by itself here")
+    return over
 
 
 def _vector(steps: Steps, x: View, made: int, over: set[int], keepdim: bool) -> View:
@@ -245,7 +246,9 @@ def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
     return _vector(steps, x, steps.put("gmp", x.step), over, keepdim)
 
 
-def largest(steps: Steps, x: View, dim: int, keepdim: bool = False) -> tuple[View, None]:
+def largest(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> tuple[View, None]:
+    if not isinstance(dim, int):
+        raise Inexpressible("the larger one of two values, or the largest number of all")
     return amax(steps, x, dim, keepdim), None
 
 

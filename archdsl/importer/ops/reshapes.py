@@ -132,12 +132,9 @@ def getitem(steps: Steps, x: Any, index: Any) -> Any:
         if key == slice(None):
             continue
         if isinstance(key, int):
-            rest = [k for k in keys[dim + 1 :] if k != slice(None)]
-            return (
-                select(steps, x, dim, key)
-                if not rest
-                else getitem(steps, select(steps, x, dim, key), tuple(keys[:dim] + keys[dim + 1 :]))
-            )
+            rest = keys[dim + 1 :]
+            one = select(steps, x, dim, key)
+            return getitem(steps, one, (*[slice(None)] * dim, *rest)) if any(k != slice(None) for k in rest) else one
         if not isinstance(key, slice):
             _refuse()
         x = cut(steps, x, dim, key.start, key.stop, key.step or 1)
