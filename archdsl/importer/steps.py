@@ -63,6 +63,7 @@ class Steps:
         default_factory=dict
     )  # channels in another order: of what, how, the step
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
+    masks: list[object] = field(default_factory=list)  # random masks drawn by hand that are words already
     copies: dict[int, int] = field(default_factory=dict)  # words put once more, by what they are a copy of
 
     def shape(self, step: int) -> tuple[int, ...]:

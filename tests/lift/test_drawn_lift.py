@@ -102,3 +102,42 @@ def test_attention_that_drops_in_eval_mode_too() -> None:
 
     with pytest.raises(Refused, match="`dropout_p=p if self"):
         text_of(attend)
+
+
+def hidden(net: Drawn, x: Tensor, shared: bool) -> Tensor:
+    """Two residual sums with one random mask, or each with one of its own."""
+
+    def mask() -> Tensor:
+        return x.new_empty((x.shape[0], 1, 1, 1)).bernoulli_(0.8) / 0.8
+
+    one, two = (None, None) if not net.training else (mask(),) * 2 if shared else (mask(), mask())
+    x = x + (x.relu() if one is None else x.relu() * one)
+    return x + (x.sigmoid() if two is None else x.sigmoid() * two)
+
+
+def test_one_random_mask_of_two_values() -> None:
+    with pytest.raises(Refused, match="one random mask for several values"):
+        text_of(lambda net, x: hidden(net, x, shared=True))
+    assert "res(relu droppath(0.2)) res(sigmoid droppath(0.2))" in text_of(lambda net, x: hidden(net, x, shared=False))
+
+
+class Held(nn.Module):
+    """A recurrent layer that is kept in one mode."""
+
+    def __init__(self, stays: bool) -> None:
+        super().__init__()
+        self.layer, self.stays = nn.LSTM(8, 8, 2, batch_first=True, dropout=0.3), stays
+
+    def train(self, mode: bool = True) -> Held:
+        super().train(mode)
+        self.layer.train(self.stays)
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.flatten(2).transpose(1, 2))[0].mean(1)  # type: ignore[no-any-return]
+
+
+def test_dropout_of_a_recurrent_layer_that_stays_in_one_mode() -> None:
+    assert "lstm(8, layers=2) gap" in text_of(lambda net, x: net.layer(x), Held(False))
+    with pytest.raises(Refused, match="active in eval mode too"):
+        text_of(lambda net, x: net.layer(x), Held(True))

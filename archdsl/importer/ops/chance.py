@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.importer.steps import Inexpressible, Steps
@@ -57,12 +57,13 @@ def _of_examples(steps: Steps, x: View, p: float) -> View:
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """Numbers drawn at random, before or after they have become a mask: uniform in [shift, shift + 1), or ``factor`` with
-    probability ``keep`` and else 0. ``sizes`` are those of the tensor."""
+    probability ``keep`` and else 0. ``sizes`` are those of the tensor; ``draw`` is the same for all that is made of one draw."""
 
     sizes: tuple[int, ...]
     shift: float = 0.0
     keep: float | None = None
     factor: float = 1.0
+    draw: object = field(default_factory=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,13 @@ def _cut(x: Any, bound: Any, below: bool) -> Drawn:
     if not isinstance(x, Drawn) or x.keep is not None or not isinstance(bound, int | float):
         raise Inexpressible("a comparison of values")
     share = min(max(bound - x.shift, 0.0), 1.0)
-    return Drawn(x.sizes, keep=share if below else 1 - share)
+    return replace(x, shift=0.0, keep=share if below else 1 - share)
 
 
 def floor(steps: Steps, x: Any) -> Drawn:
     if not isinstance(x, Drawn) or x.keep is not None or not 0 <= x.shift <= 1:
         raise Inexpressible("rounding down")
-    return Drawn(x.sizes, keep=x.shift)
+    return replace(x, shift=0.0, keep=x.shift)
 
 
 def shifted(x: Drawn, by: Any) -> Drawn:
@@ -161,6 +162,9 @@ def _masked(steps: Steps, x: View, mask: Drawn) -> View | Masked:
     sizes, whole = mask.sizes, x.sizes()
     if not steps.training:
         raise Inexpressible(ALWAYS)
+    if mask.draw in steps.masks:
+        raise Inexpressible("one random mask for several values; each word draws a mask of its own")
+    steps.masks.append(mask.draw)
     word = "drop" if sizes == whole else "droppath" if sizes == (whole[0], *(1,) * (len(whole) - 1)) else "spatial"
     steps.by_hand.append(f"`{word}({p:g})` ({steps.path or 'the network itself'})")
     if word == "droppath":

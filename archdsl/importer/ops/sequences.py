@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.layers import linear, pair
 from archdsl.importer.ops.reshapes import select
 from archdsl.importer.picks import restricted
@@ -39,11 +40,13 @@ def recurrent(
     both: bool,
     drop: float,
     first: bool,
+    training: bool,
     act: str = "",
 ) -> tuple[View, Any]:
     """Of tokens, or of the rows or columns of an image with the others in one axis with the batch; and the last states."""
     if hx is not None or len(x.dims) != 3:
         raise Inexpressible("a recurrent layer with a first state that is given, or of a single sequence")
+    drop = drop if drop and stays_off(steps, training) else 0.0
     order = (0, 1, 2) if first else (1, 0, 2)  # else the tokens come before the batch
     x = x.permuted(order)
     args: dict[str, Any] = {"out": out, "layers": layers, "both": both, "drop": drop, "bias": bias}
