@@ -26,6 +26,9 @@ from archdsl.importer.views import View
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
 INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
 COPIES = frozenset({"clone"})
+COUNTED = frozenset(  # how often a number is there changes what they give, or how many weights they have
+    {"linear", "conv2d", "conv1d", "cat", "concat", "concatenate", "sum", "layer_norm", "group_norm"}
+)
 PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
 )
@@ -140,7 +143,8 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         elif module is not None and args and isinstance(args[0], Param | Table | Computed):
             value = of_module(module, str(node.target), args, named, steps)
         else:
-            value = _called(graph, node, shown, steps, args, named)
+            expanded = any(map(_expanded, node.all_input_nodes, map(values.get, node.all_input_nodes)))
+            value = _called(graph, node, shown, steps, args, named, expanded)
         _exact(node, value)
         if inplace:
             values.write(node, value)
@@ -162,7 +166,14 @@ def _exact(node: fx.Node, value: Any) -> None:
         )
 
 
-def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any) -> Any:
+def _expanded(node: fx.Node, value: Any) -> bool:
+    """Whether a tensor is a value of which each number is there several times."""
+    return isinstance(value, View) and isinstance(got(node), Tensor) and value.sizes() != tuple(got(node).shape)
+
+
+def _called(
+    graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any, expanded: bool
+) -> Any:
     """What the function of an operation, or of a module, gives."""
     word = shown.rstrip("_")
     if node.op == "call_module":
@@ -170,6 +181,10 @@ def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args
         named, function = {**own, **named}, OPS[word]
     else:
         function = _operation(shown, node, steps.training)
+    if expanded and word in COUNTED:
+        raise Inexpressible(
+            "takes a value that was expanded; here a value is expanded where it meets another one alone"
+        )
     for kind, what, known in OF_KIND:
         if any(isinstance(v, kind) for v in flat((args, named))):
             try:

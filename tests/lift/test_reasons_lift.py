@@ -15,6 +15,14 @@ from tests.lift.blocks import text_of
 Function = Callable[[nn.Module, Tensor], Tensor]
 
 
+def average(x: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(x, 1)
+
+
+def largest(x: Tensor) -> Tensor:
+    return functional.adaptive_max_pool2d(x, 1)
+
+
 def heads(m: nn.Module, x: Tensor) -> Tensor:
     """Attention in which queries and keys of each head are normalised."""
     q = m(x.reshape(-1, 36, 2, 4).transpose(1, 2))
@@ -38,6 +46,9 @@ IMAGES: dict[str, tuple[Function, nn.Module | None, str]] = {
     "columns": (lambda m, x: m(x), nn.LayerNorm(6), "along rows or columns of an image"),
     "linear": (lambda m, x: m(x), nn.Linear(6, 6), "along rows or columns of an image"),
     "slopes": (lambda m, x: m(x), nn.PReLU(), "`prelu` has one for each channel"),
+    "sum": (lambda m, x: average(x).expand_as(x).sum((2, 3)), None, "a value that was expanded"),
+    "head": (lambda m, x: x.mean(1, keepdim=True).expand(-1, 8, -1, -1), None, "a value that was expanded"),
+    "running": (lambda m, x: m(x), nn.InstanceNorm2d(8, track_running_stats=True), "running statistics"),
     "power": (lambda m, x: 2**x, None, "the exponent is no number"),
 }
 TOKENS: dict[str, tuple[Function, nn.Module | None, str]] = {
@@ -63,14 +74,6 @@ def test_reasons_of_tokens(name: str) -> None:
         text_of(function, layer, tokens=True)
 
 
-def average(x: Tensor) -> Tensor:
-    return functional.adaptive_avg_pool2d(x, 1)
-
-
-def largest(x: Tensor) -> Tensor:
-    return functional.adaptive_max_pool2d(x, 1)
-
-
 def attended(m: nn.Module, x: Tensor) -> Tensor:
     return x * (m(average(x)) + m(largest(x))).sigmoid()  # type: ignore[no-any-return]
 
@@ -93,6 +96,8 @@ READ: dict[str, tuple[Function, nn.Module | None, str]] = {
     ),
     "old softmax": (lambda m, x: functional.softmax(x), None, "conv(8) softmax gap"),
     "places": (lambda m, x: m(x[:, 2:6, 0, 1:4].mean(-1)), nn.Linear(4, 8), "slice(2, 6) trim"),
+    "instances": (lambda m, x: functional.instance_norm(x, eps=1e-3).relu(), None, "in(eps=1e-3, affine=false) relu"),
+    "spread": (lambda m, x: x * average(x).expand_as(x).relu(), None, "mul(id | gap(keep) relu)"),
     "paths": (lambda m, x: torch.stack((x, m(x)), 0).mean(0), nn.Conv2d(8, 8, 1), "res(conv(8, 1)) times(0.5)"),
 }
 

@@ -37,7 +37,7 @@ OPS = {
 }
 
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
-ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}
+ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm", "instance_norm": "aten_instance_norm"}
 
 # Values that the language has no tensor for, what they are called, and what may be done to them.
 OF_KIND = (

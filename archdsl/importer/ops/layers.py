@@ -10,7 +10,6 @@ from typing import Any
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.apart import convolved
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.scores import Unit
 from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
@@ -273,24 +272,6 @@ def refuse(steps: Steps, x: View, *more: object, reason: str) -> View:
     raise Inexpressible(reason)
 
 
-def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
-    if p != 2 or eps != 1e-12:
-        raise Inexpressible("a norm other than the Euclidean one of the channels")
-    dim %= len(x.dims)
-    along, axis = x.dims[dim], 0 if len(x.shape) == 3 else len(x.shape) - 1
-    if (
-        dim == 1
-        and len(x.dims) == 3
-        and x.dims[2] == whole(axis, x.shape[axis])
-        and x.dims[0] == whole(-1, steps.batch)
-    ):
-        at = steps.put("l2norm", steps.plain(x.permuted((0, 2, 1))))  # over the tokens
-        return steps.view(at).permuted((0, 2, 1))
-    if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
-        return Unit(x, along)
-    return replace(x, step=steps.put("l2norm", x.step))
-
-
 LAYERS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
@@ -299,6 +280,5 @@ LAYERS: dict[str, Callable[..., Any]] = {
         linear,
         attention,
         refuse,
-        normalize,
     )
 }

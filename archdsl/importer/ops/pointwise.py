@@ -114,7 +114,7 @@ def neg(steps: Steps, x: View) -> View:
     return scaled(steps, x, -1.0)
 
 
-def square(steps: Steps, x: View, exponent: float = 2) -> View:
+def square(steps: Steps, x: Any, exponent: Any = 2) -> View:
     if not isinstance(x, View) or not isinstance(exponent, int | float):
         raise Inexpressible("a power of which the exponent is no number, or the base no value")
     if exponent != 2:

@@ -274,9 +274,7 @@ def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more:
     if (paths := _of_paths(steps, x, over, keepdim)) is not None:
         return paths
     averaged = mean(steps, x, dim, keepdim)
-    factor = 1
-    for i in over:
-        factor *= x.sizes()[i]
+    factor = prod(x.sizes()[i] for i in over)
     return View(steps.put("times", averaged.step, factor=float(factor)), averaged.shape, averaged.dims)
 
 

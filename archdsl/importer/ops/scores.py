@@ -37,16 +37,12 @@ class Scores:
     unit: bool = False  # whether queries and keys are unit vectors
     factor: Any = None  # the learnt number of each head by which they are multiplied
     network: Computed | None = None  # a bias that is computed of weights
-    rotary: tuple[Any, bool, int] | None = (
-        None  # the angles by which both are turned, whether halves of a head are pairs, and
-    )
-    # how many tokens before the others are not turned
-    query: tuple[View, Any, Any] | None = (
-        None  # a query, and the vectors of distances with which its products are a bias
-    )
-    local: tuple[Computed, Computed] | None = (
-        None  # the share of the softmax, and what is added to its share of distances
-    )
+    # the angles by which both are turned, whether halves of a head are pairs, how many tokens before the others are not turned
+    rotary: tuple[Any, bool, int] | None = None
+    # a query, and the vectors of distances with which its products are a bias
+    query: tuple[View, Any, Any] | None = None
+    # the share of the softmax, and what is added to its share of distances
+    local: tuple[Computed, Computed] | None = None
     pair: tuple[View, View] | None = None  # the values of which they are the product as matrices
 
     @property
