@@ -6,7 +6,8 @@ from torch import fx
 
 from archdsl.importer.ofweights import name_of
 
-ALIKE = {"axis": "dim", "keepdims": "keepdim"}  # torch knows both names
+# Names that torch knows for one argument, and the one of them that is used here.
+ALIKE = {"axis": "dim", "keepdims": "keepdim", "sections": "indices_or_sections", "indices": "indices_or_sections"}
 # Names of arguments that operations here take by their place, behind the value itself.
 PLACED: dict[str, tuple[str, ...]] = {
     "permute": ("dims",),

@@ -16,6 +16,7 @@ IMAGES: dict[str, tuple[Callable[[nn.Module, Tensor], Tensor], str]] = {
     "axis": (lambda m, x: x * x.mean(axis=(2, 3), keepdims=True).sigmoid(), "mul(id | gap(keep) sigmoid)"),  # type: ignore[call-overload]
     "keepdims": (lambda m, x: x * x.sum(1, keepdims=True).sigmoid(), "mul(id | reduce(sum) sigmoid)"),  # type: ignore[call-overload]
     "split": (lambda m, x: torch.cat(x.split(split_size=4, dim=1)[::-1], 1), "cat(part(2, 2) | part(1, 2))"),
+    "sections": (lambda m, x: torch.cat(x.tensor_split(sections=2, dim=1)[::-1], 1), "cat(part(2, 2) | part(1, 2))"),
     "input": (lambda m, x: functional.relu(input=x, inplace=True), "relu"),
     "other": (lambda m, x: torch.add(input=x, other=x.relu()), "res(relu)"),
     "pooled": (

@@ -49,6 +49,7 @@ IMAGES: dict[str, tuple[Function, nn.Module | None, str]] = {
     "sum": (lambda m, x: average(x).expand_as(x).sum((2, 3)), None, "a value that was expanded"),
     "head": (lambda m, x: x.mean(1, keepdim=True).expand(-1, 8, -1, -1), None, "a value that was expanded"),
     "running": (lambda m, x: m(x), nn.InstanceNorm2d(8, track_running_stats=True), "running statistics"),
+    "ones": (lambda m, x: functional.pad(x, (0, 1), value=1), None, "padding with other values than zeros"),
     "power": (lambda m, x: 2**x, None, "the exponent is no number"),
 }
 TOKENS: dict[str, tuple[Function, nn.Module | None, str]] = {
@@ -56,6 +57,11 @@ TOKENS: dict[str, tuple[Function, nn.Module | None, str]] = {
     "rms": (heads, nn.RMSNorm(4), "`rms` is over all channels"),
     "flipped": (flipped, None, "read where it is attention"),
     "fixed": (lambda m, x: ((x @ x.transpose(1, 2)).softmax(-1) + torch.eye(36)) @ x, None, "behind their softmax"),
+    "size": (
+        lambda m, x: m(x.transpose(1, 2)).transpose(1, 2),
+        nn.Upsample(scale_factor=2),
+        "a change of size of tokens",
+    ),
     "slopes": (lambda m, x: m(x.transpose(1, 2)).transpose(1, 2), nn.PReLU(8), "one for all tokens"),
 }
 
@@ -98,6 +104,9 @@ READ: dict[str, tuple[Function, nn.Module | None, str]] = {
     "places": (lambda m, x: m(x[:, 2:6, 0, 1:4].mean(-1)), nn.Linear(4, 8), "slice(2, 6) trim"),
     "instances": (lambda m, x: functional.instance_norm(x, eps=1e-3).relu(), None, "in(eps=1e-3, affine=false) relu"),
     "spread": (lambda m, x: x * average(x).expand_as(x).relu(), None, "mul(id | gap(keep) relu)"),
+    "one place": (lambda m, x: largest(x).mean((2, 3)), None, "conv(8) gmp linear"),
+    "from the end": (lambda m, x: torch.cat((x.narrow(1, -4, 4), x), 1).mean((2, 3))[:, :8], None, "slice(4)"),
+    "nothing": (lambda m, x: torch.cat((x[:, 5:3], x), 1), None, "conv(8) gap"),
     "paths": (lambda m, x: torch.stack((x, m(x)), 0).mean(0), nn.Conv2d(8, 8, 1), "res(conv(8, 1)) times(0.5)"),
 }
 

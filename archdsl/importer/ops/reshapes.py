@@ -162,11 +162,16 @@ def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int 
     dim %= len(x.dims)
     total = x.sizes()[dim]
     first, last, _ = slice(start, end).indices(total)
-    if first == last:
+    if first >= last:
         return NOTHING
     if (first, last, step) == (0, total, 1):
         return x
     return restricted(steps, _settled(steps, x, dim), dim, first, last, step)
+
+
+def narrow(steps: Steps, x: View, dim: int, start: int, length: int) -> Any:
+    start %= x.sizes()[dim]
+    return cut(steps, x, dim, start, start + length)
 
 
 RESHAPES: dict[str, Callable[..., Any]] = {
@@ -180,6 +185,6 @@ RESHAPES: dict[str, Callable[..., Any]] = {
     "split_with_sizes": split,
     "tensor_split": tensor_split,
     "slice": cut,
-    "narrow": lambda steps, x, dim, start, length: cut(steps, x, dim, start, start + length),
+    "narrow": narrow,
     "t": lambda steps, x: transpose(steps, x, 0, 1),
 }
