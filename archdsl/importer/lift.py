@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from archdsl.importer.calls import placed
 from archdsl.importer.findings import Finding, Refused
 from archdsl.importer.fuse import fused
 from archdsl.importer.modules import Param, rule_of
@@ -25,6 +26,9 @@ from archdsl.importer.views import View
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
 INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
 COPIES = frozenset({"clone"})
+COUNTED = frozenset(  # how often a number is there changes what they give, or how many weights they have
+    {"linear", "conv2d", "conv1d", "cat", "concat", "concatenate", "sum", "layer_norm", "group_norm"}
+)
 PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
 )
@@ -48,6 +52,7 @@ def lift(
     Raises:
         Refused: places that no word expresses, all of them.
     """
+    placed(graph)
     ledger = Ledger(trained=frozenset(n for n, _ in graph.named_parameters(remove_duplicate=False)))
     steps = Steps(tuple(shape), BATCH, ledger, training=training, by_hand=[] if by_hand is None else by_hand)
     values = Values()
@@ -68,6 +73,7 @@ def lift(
     for moved in reached(steps.made, at) & set(steps.moved):
         why = "attention within moved windows of an image that is not moved back"
         steps.findings.append(Finding(steps.made[moved].path, "roll", why))
+    steps.findings += steps.drawn_twice(reached(steps.made, at))
     found = live(*fused(steps, *live(steps.made, at)))
     if not steps.findings:
         once(graph, found[0], whole, steps.findings)
@@ -137,7 +143,9 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
         elif module is not None and args and isinstance(args[0], Param | Table | Computed):
             value = of_module(module, str(node.target), args, named, steps)
         else:
-            value = _called(graph, node, shown, steps, args, named)
+            expanded = any(map(_expanded, node.all_input_nodes, map(values.get, node.all_input_nodes)))
+            value = _called(graph, node, shown, steps, args, named, expanded)
+        _exact(node, value)
         if inplace:
             values.write(node, value)
     except Inexpressible as error:
@@ -149,7 +157,23 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: Values, steps: Steps) -
     return value
 
 
-def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any) -> Any:
+def _exact(node: fx.Node, value: Any) -> None:
+    """Refuse numbers that are rounded to another kind on the way."""
+    given, kinds = got(node), (View, *(kind for kind, _, _ in OF_KIND))
+    if isinstance(given, Tensor) and isinstance(value, kinds) and given.dtype not in (torch.float32, torch.float64):
+        raise Inexpressible(
+            f"numbers as {str(given.dtype).removeprefix('torch.')}; a spec has them as float32 throughout"
+        )
+
+
+def _expanded(node: fx.Node, value: Any) -> bool:
+    """Whether a tensor is a value of which each number is there several times."""
+    return isinstance(value, View) and isinstance(got(node), Tensor) and value.sizes() != tuple(got(node).shape)
+
+
+def _called(
+    graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args: Any, named: Any, expanded: bool
+) -> Any:
     """What the function of an operation, or of a module, gives."""
     word = shown.rstrip("_")
     if node.op == "call_module":
@@ -157,6 +181,10 @@ def _called(graph: fx.GraphModule, node: fx.Node, shown: str, steps: Steps, args
         named, function = {**own, **named}, OPS[word]
     else:
         function = _operation(shown, node, steps.training)
+    if expanded and word in COUNTED:
+        raise Inexpressible(
+            "takes a value that was expanded; here a value is expanded where it meets another one alone"
+        )
     for kind, what, known in OF_KIND:
         if any(isinstance(v, kind) for v in flat((args, named))):
             try:
@@ -177,6 +205,8 @@ def _why(args: Any) -> str:
         return RANDOM
     if any(isinstance(a, Param | Table | Computed) for a in args[:1]):
         return "arithmetic on weights"
+    if args and args[0] is None:
+        return "what a layer gives beside its result: weights of attention, or places of largest values"
     return "called with arguments that archdsl has no word for"
 
 

@@ -92,6 +92,7 @@ def _recurrent(m: Any, own: Own) -> Call:
         return "refuse", {"reason": "states that are projected (proj_size); no recurrent word has that"}
     drop = float(m.dropout) if m.num_layers > 1 else 0.0  # it is between layers
     settings = {"layers": m.num_layers, "both": m.bidirectional, "drop": drop, "first": m.batch_first}
+    settings |= {"training": m.training}
     settings |= {"act": m.nonlinearity} if type(m).__name__ == "RNN" else {}
     weights = {n: own(n) for n in m._flat_weights_names}
     return type(m).__name__.lower(), {"weights": weights, "out": m.hidden_size, "bias": m.bias, **settings}

@@ -18,6 +18,10 @@ EACH = frozenset(
 )
 
 
+class Together(Inexpressible):
+    """Raised where parts of the channels cannot be made each by itself, since all are drawn together."""
+
+
 def restricted(steps: Steps, x: View, dim: int, start: int, stop: int, step: int = 1, equal: bool = False) -> View:
     """The places of one axis of a tensor from ``start`` to before ``stop``; ``equal``: one of several equal parts.
 
@@ -81,6 +85,8 @@ def _channels(steps: Steps, at: int, kept: list[int], stretch: bool, equal: bool
         return steps.put("slice", at, start=kept[0], end=None if kept[-1] + 1 == total else kept[-1] + 1)
     try:
         return reordered(steps, at, kept)
+    except Together:
+        raise
     except Inexpressible:
         if (found := _shuffled(steps, at, kept, total)) is None:
             raise
@@ -121,7 +127,8 @@ def reordered(steps: Steps, at: int, kept: list[int]) -> int:
         Inexpressible: it is not made by one.
     """
     shape = steps.shape(at)
-    if kept == list(range(shape[0] if len(shape) == 3 else shape[-1])):
+    total = shape[0] if len(shape) == 3 else shape[-1]
+    if kept == list(range(total)):
         return at
     if at < 0:
         raise Inexpressible("the channels of the input in another order")
@@ -130,6 +137,8 @@ def reordered(steps: Steps, at: int, kept: list[int]) -> int:
     steps_path, steps.path = steps.path, made.path
     try:
         name = made.op.name
+        if name == "droppath" and len(kept) < total:
+            raise Together("channels in an order that no word gives, behind stochastic depth of all of them together")
         if name == "linear" or (name == "conv" and args["groups"] == 1):
             return steps.put(name, made.inputs[0], sources=_rows(steps, at, kept), **{**args, "out": len(kept)})
         if len(made.inputs) == 1 and (made.op.entry.traits & {"act"} or name in EACH) and name != "softmax":

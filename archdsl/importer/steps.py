@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.errors import ArchError
+from archdsl.importer.exact import outside, short
 from archdsl.importer.findings import Finding
 from archdsl.importer.modules import Param
 from archdsl.importer.tables import Ledger, Table
@@ -16,6 +17,10 @@ from archdsl.ir.nodes import Op
 from archdsl.registry import find, params
 
 Weights = dict[str, Any]  # for each weight of a word what the source has there: a Param, a Table, a name, or None
+
+TWICE = (
+    "what it gives is read in two shapes, and words for both would draw masks of their own where the source draws one"
+)
 
 
 class Inexpressible(Exception):
@@ -58,6 +63,8 @@ class Steps:
         default_factory=dict
     )  # channels in another order: of what, how, the step
     known: dict[View, int] = field(default_factory=dict)  # views that have become words
+    masks: list[object] = field(default_factory=list)  # random masks drawn by hand that are words already
+    copies: dict[int, int] = field(default_factory=dict)  # words put once more, by what they are a copy of
 
     def shape(self, step: int) -> tuple[int, ...]:
         return self.input if step < 0 else self.made[step].layer.out
@@ -76,11 +83,13 @@ class Steps:
         entry = find("net", word)
         assert entry is not None
         rates = "drop" in entry.traits
-        exact = {n: _short(a, rates or n == "drop") if isinstance(a, float) else a for n, a in args.items()}
+        exact = {n: short(a, rates or n == "drop") if isinstance(a, float) else a for n, a in args.items()}
         try:
             op = Op(entry, bound(entry, (), exact))
-        except ArchError as error:  # a number outside of what the word takes, such as dropout of everything
+        except ArchError as error:
             raise Inexpressible(f"`{word}`: {error.message or error}") from None
+        if why := outside(entry, op.args):  # such as dropout of everything
+            raise Inexpressible(why)
         shapes = tuple(map(self.shape, inputs))
         try:
             layer: Layer = entry.make(shapes if entry.kind == "join" else shapes[0], *op.args)
@@ -215,18 +224,31 @@ class Steps:
         while step >= 0 and (self.made[step].op.name == "ln" or self.made[step].op.entry.traits & {"act", "drop"}):
             if self.made[step].op.name in ("spatial", "prelu"):
                 return None
-            chain.append(self.made[step])
-            step = chain[-1].inputs[0]
+            chain.append(step)
+            step = self.made[step].inputs[0]
         if step < 0 or self.made[step].op.name != "gap":
             return None
         at = self.put("gap", self.made[step].inputs[0])
-        here = self.path
-        for done in reversed(chain):
-            self.path = done.path
-            args = {p.name: a for p, a in zip(params(done.op.entry), done.op.args, strict=True)}
-            at = self.put(done.op.name, at, sources=dict(done.sources), **args)
-        self.path = here
+        for old in reversed(chain):
+            at = self.copied(old, at)
         return at
+
+    def copied(self, old: int, at: int) -> int:
+        """The word of a step once more, on another value."""
+        done, here = self.made[old], self.path
+        self.path = done.path
+        args = {p.name: a for p, a in zip(params(done.op.entry), done.op.args, strict=True)}
+        made = self.put(done.op.name, at, sources=dict(done.sources), **args)
+        self.path = here
+        self.copies[made] = self.copies.get(old, old)
+        return made
+
+    def drawn_twice(self, live: set[int]) -> list[Finding]:
+        """Dropout of which two copies are needed: each would draw for itself what the source draws once."""
+        drops = [at for at in sorted(live) if at >= 0 and "drop" in self.made[at].op.entry.traits]
+        first: dict[int, int] = {}
+        twice = [at for at in drops if first.setdefault(self.copies.get(at, at), at) != at]
+        return [Finding(self.made[at].path, self.made[at].op.name, TWICE) for at in twice]
 
     def changed(self, view: View, word: str, sources: Weights | None = None, **args: Any) -> View:
         """A word that keeps the shape and treats all places alike, whatever the view."""
@@ -246,8 +268,9 @@ class Steps:
             return self.view(self.plain(view))
         if view.dims[-1] == whole(axis, view.shape[axis]) and (view.dims[-1] or len(view.dims) > 2):
             return view
-        n = len(view.dims)
-        if n == 4:
+        if len(view.dims) == 4:
+            if len(view.shape) == 3 and axis not in {a.axis for a in view.dims[-1]}:
+                raise Inexpressible("a layer along rows or columns of an image; here it is along the channels")
             image = self.view(self.plain(view.permuted((0, 3, 1, 2))))
             return image.permuted((0, 2, 3, 1))
         return self.view(self.plain(view))
@@ -265,13 +288,6 @@ class Steps:
         if view.plain:
             return axis + 1
         raise Inexpressible(_told(view))
-
-
-def _short(a: float, rate: bool) -> float:
-    """A number without the digits that only rounding put there: 1 - 0.9997 is 3e-4. Of a ``rate`` of dropout ten are enough; a
-    factor keeps all that it has, since deep networks may amplify the last one."""
-    short = float(f"{a:.10g}")
-    return short if rate or abs(short - a) <= 1e-12 * abs(a) else a
 
 
 def _told(view: View) -> str:

@@ -132,7 +132,10 @@ def traced(module: nn.Module, shape: tuple[int, ...], name: str, training: bool 
             graph, drew, changed = _graph(module, shape, name)
     found = [Finding(n.rpartition(".")[0], n.rpartition(".")[2], CHANGED) for n in changed]
     if _chance() != before:
-        why = f"random numbers are drawn in {mode} mode to decide what is computed; a graph is the same each time"
+        why = (
+            f"random numbers are drawn in {mode} mode to decide what is computed, or by sizes alone; a graph is the same each "
+            "time (a mask of dropout is read from `torch.rand_like(x)` or `x.new_empty(sizes).bernoulli_(p)`)"
+        )
         found.append(Finding(drew, "forward", why))
     if found:
         raise Refused(name, tuple(found))

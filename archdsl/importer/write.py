@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from itertools import zip_longest
 
 from archdsl.errors import ArchError
 from archdsl.importer.match import Mismatch, paired, read
@@ -11,11 +12,14 @@ from archdsl.importer.reduce import reduce, shared_prefixes
 from archdsl.importer.show import shown
 from archdsl.importer.steps import Step
 from archdsl.importer.tree import Net
-from archdsl.ir.nodes import arg
-from archdsl.ir.trace import Row, Trace
+from archdsl.ir.nodes import Op, arg
+from archdsl.ir.trace import Trace
 from archdsl.syntax.format import format
 
 Written = tuple[str, list[Step], str]  # the text, the steps, a comment on rates of stochastic depth
+Place = frozenset[tuple[int, int]]  # of stochastic depth: the inputs that read what it gives, as step and number
+RESULT = -2  # what reads the network's result
+FAR = 0.5  # the part of the largest rate by which the rate of a place may be another one than the source's
 
 
 def written(steps: list[Step], output: int, shape: tuple[int, ...]) -> Written:
@@ -28,32 +32,53 @@ def written(steps: list[Step], output: int, shape: tuple[int, ...]) -> Written:
     classes = steps[output].layer.out[0] if output >= 0 else shape[0]
     head = f"input {'x'.join(map(str, shape))}\nclasses {classes}\n\n"
 
+    theirs = _depths([(s.op, s.inputs) for s in steps], output, {at: at for at in range(len(steps))})
+
     def holds(net: Net) -> bool:
         try:
             trace = read(head + shown(net))
-            paired(trace, steps, output, loose=True)
+            ours = _ours(trace, steps, output)
         except ArchError:
             return False
-        return len(_droppaths(trace.rows)) >= len(_droppaths(steps))  # none is lost
+        most = max((p for rates in theirs.values() for p in rates), default=0.0)
+        return ours.keys() >= theirs.keys() and _off(ours, theirs) <= FAR * most
 
     net = raised(Net(items), holds)
     text = format(head + shown(net))
-    trace = read(text)
-    paired(trace, steps, output, loose=True)
-    return text, steps, _rates(trace, steps)
+    off = _off(_ours(read(text), steps, output), theirs)
+    rates = f"# Stochastic depth: the rates of the source differ by up to {off:.3f}." if off > 1e-6 else ""
+    return text, steps, rates
 
 
-def _rates(trace: Trace, steps: list[Step]) -> str:
-    """A comment where the rates of stochastic depth, which do nothing in eval mode, are not the source's to the digit."""
-    ours, theirs = _droppaths(trace.rows), _droppaths(steps)
-    theirs = [0.0] * (len(ours) - len(theirs)) + theirs  # the source leaves rates of 0 out, which are the first
-    off = max((abs(a - b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
-    return f"# Stochastic depth: the rates of the source differ by up to {off:.3f}." if off > 1e-6 else ""
+def _ours(trace: Trace, steps: list[Step], output: int) -> dict[Place, list[float]]:
+    """The rates of stochastic depth of a text, with the places of the steps that its rows are."""
+    names = paired(trace, steps, output, loose=True)
+    return _depths([(row.op, row.inputs) for row in trace.rows], trace.output, names)
 
 
-def _droppaths(places: Iterable[Row | Step]) -> list[float]:
-    """The rates of stochastic depth, in order."""
-    return [arg(at.op, "p") for at in places if at.op.name == "droppath"]
+def _depths(made: list[tuple[Op, tuple[int, ...]]], output: int, names: dict[int, int]) -> dict[Place, list[float]]:
+    """The rates of stochastic depth of each place, of which one may have several in a row.
+
+    Args:
+        names: what the layers are called in a place.
+    """
+    readers = [(names[at], inputs) for at, (op, inputs) in enumerate(made) if op.name != "droppath" and at in names]
+    through: dict[int, set[tuple[int, int]]] = defaultdict(set)
+    for name, inputs in (*readers, (RESULT, (output,))):
+        for number, before in enumerate(inputs):
+            while before >= 0 and made[before][0].name == "droppath":
+                through[before].add((name, number))
+                before = made[before][1][0]
+    found: dict[Place, list[float]] = defaultdict(list)
+    for at in sorted(through):
+        found[frozenset(through[at])].append(arg(made[at][0], "p"))
+    return dict(found)
+
+
+def _off(ours: dict[Place, list[float]], theirs: dict[Place, list[float]]) -> float:
+    """By how much rates differ at most; where one side has none, its rate is 0."""
+    pairs = [zip_longest(ours.get(at, []), theirs.get(at, []), fillvalue=0.0) for at in {*ours, *theirs}]
+    return max((abs(a - b) for pair in pairs for a, b in pair), default=0.0)
 
 
 __all__ = ["Mismatch", "written"]

@@ -11,6 +11,7 @@ from archdsl.importer.ops.outlooks import OF_SPREAD, Mixed, Mixing, Spread, fold
 from archdsl.importer.ops.paths import PATHS
 from archdsl.importer.ops.pointwise import POINTWISE
 from archdsl.importer.ops.pools import POOLS
+from archdsl.importer.ops.pools1 import POOLS1
 from archdsl.importer.ops.products import OF_KEYED, OF_SUMS, OF_WEIGHTED, Keyed, Ones, Summed, Weighted
 from archdsl.importer.ops.reshapes import RESHAPES
 from archdsl.importer.ops.scores import Scores, Sums, Unit
@@ -23,6 +24,7 @@ OPS = {
     **LAYERS,
     **POINTWISE,
     **POOLS,
+    **POOLS1,
     **RESHAPES,
     **JOINS,
     **CHANCE,
@@ -37,12 +39,13 @@ OPS = {
 }
 
 # torch.export gives operators of ATen; these take their arguments in another order than the functions.
-ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm"}
+ATEN = {"batch_norm": "aten_batch_norm", "group_norm": "aten_group_norm", "instance_norm": "aten_instance_norm"}
 
 # Values that the language has no tensor for, what they are called, and what may be done to them.
 OF_KIND = (
     (Spread | Mixing | Mixed, "neighbourhoods of pixels that overlap", OF_SPREAD),
-    (Keyed | Ones, "keys and values of linear attention", OF_KEYED),
+    (Keyed, "keys and values of linear attention", OF_KEYED),
+    (Ones, "padding with other values than zeros", OF_KEYED),
     (Summed, "sums of values for queries", OF_SUMS),
     (Weighted, "branches with learnt weights", OF_WEIGHTED),
     (Scores, "products of queries and keys", OF_SCORES),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import BATCH, View, whole
 
+PASS = "`training=self.training`"
 ALWAYS = (
-    "active in eval mode too, so that the source gives another result each time; pass `training=self.training` "
+    f"active in eval mode too, so that the source gives another result each time; pass {PASS} "
     "(`archdsl eval --mc` is Monte Carlo dropout)"
 )
 CLOSE = 1e-6  # rates are sums and quotients of floats
@@ -28,7 +29,11 @@ def stays_off(steps: Steps, training: bool) -> bool:
 
 
 def dropout(steps: Steps, x: View, p: float = 0.5, training: bool = True, inplace: bool = False) -> View:
-    return steps.changed(x, "drop", p=float(p)) if p and stays_off(steps, training) else x
+    if not p or not stays_off(steps, training):
+        return x
+    if x.sizes() != steps.sizes:
+        raise Inexpressible("dropout of a value that was expanded, with a number drawn for each copy")
+    return steps.changed(x, "drop", p=float(p))
 
 
 def dropout2d(steps: Steps, x: View, p: float = 0.5, training: bool = True, inplace: bool = False) -> View:
@@ -52,12 +57,13 @@ def _of_examples(steps: Steps, x: View, p: float) -> View:
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """Numbers drawn at random, before or after they have become a mask: uniform in [shift, shift + 1), or ``factor`` with
-    probability ``keep`` and else 0. ``sizes`` are those of the tensor."""
+    probability ``keep`` and else 0. ``sizes`` are those of the tensor; ``draw`` is the same for all that is made of one draw."""
 
     sizes: tuple[int, ...]
     shift: float = 0.0
     keep: float | None = None
     factor: float = 1.0
+    draw: object = field(default_factory=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,13 @@ def _cut(x: Any, bound: Any, below: bool) -> Drawn:
     if not isinstance(x, Drawn) or x.keep is not None or not isinstance(bound, int | float):
         raise Inexpressible("a comparison of values")
     share = min(max(bound - x.shift, 0.0), 1.0)
-    return Drawn(x.sizes, keep=share if below else 1 - share)
+    return replace(x, shift=0.0, keep=share if below else 1 - share)
 
 
 def floor(steps: Steps, x: Any) -> Drawn:
     if not isinstance(x, Drawn) or x.keep is not None or not 0 <= x.shift <= 1:
         raise Inexpressible("rounding down")
-    return Drawn(x.sizes, keep=x.shift)
+    return replace(x, shift=0.0, keep=x.shift)
 
 
 def shifted(x: Drawn, by: Any) -> Drawn:
@@ -156,6 +162,9 @@ def _masked(steps: Steps, x: View, mask: Drawn) -> View | Masked:
     sizes, whole = mask.sizes, x.sizes()
     if not steps.training:
         raise Inexpressible(ALWAYS)
+    if mask.draw in steps.masks:
+        raise Inexpressible("one random mask for several values; each word draws a mask of its own")
+    steps.masks.append(mask.draw)
     word = "drop" if sizes == whole else "droppath" if sizes == (whole[0], *(1,) * (len(whole) - 1)) else "spatial"
     steps.by_hand.append(f"`{word}({p:g})` ({steps.path or 'the network itself'})")
     if word == "droppath":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.importer.fuse import arguments
 from archdsl.importer.picks import reordered
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.views import Atom, View, merged
@@ -30,8 +29,7 @@ def row(steps: Steps, q: View) -> View:
     i, n = int(first.op.args[0]), steps.shape(at)[0]
     step = steps.put("take", at, i=i % n, end=i % n + 1)
     for old in reversed(chain[:-1]):
-        made = steps.made[old]
-        step = steps.put(made.op.name, step, sources=dict(made.sources), **arguments(made))
+        step = steps.copied(old, step)
     dims = tuple(tuple(a._replace(axis=1) if a.axis == 0 else a for a in d) for d in q.dims)
     return View(step, steps.shape(step), dims)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from archdsl.importer.fuse import arguments
-from archdsl.importer.ops.chance import stays_off
+from archdsl.importer.ops.chance import ALWAYS, PASS
 from archdsl.importer.ops.headed import headed, result, row, turned, unscaled
 from archdsl.importer.ops.local import network_of, of_places
 from archdsl.importer.ops.products import product, weightless
@@ -45,6 +45,8 @@ def sdpa(
 ) -> View:
     if is_causal:
         raise Inexpressible("causal attention, which is not read; write `attention(…, causal)` into the spec by hand")
+    if dropout_p and not steps.training:
+        raise Inexpressible(ALWAYS.replace(PASS, "`dropout_p=p if self.training else 0.0`"))
     turn = None
     if isinstance(query, Turned) and isinstance(key, Turned):
         turn, query, key = _angles(query, key), query.view, key.view
@@ -53,9 +55,10 @@ def sdpa(
     dependent = isinstance(attn_mask, Dependent)
     network = attn_mask if isinstance(attn_mask, Computed) else None
     bias = None if attn_mask is None or dependent or network is not None else bias_of(steps, attn_mask)
-    drop = float(dropout_p) if dropout_p and stays_off(steps, steps.training) else 0.0
     width = query.sizes()[-1]
-    scores = Scores(query, key, width**-0.5 if scale is None else scale, bias, True, drop, rotary=turn, network=network)
+    scores = Scores(
+        query, key, width**-0.5 if scale is None else scale, bias, True, float(dropout_p), rotary=turn, network=network
+    )
     if dependent:
         scores = replace(scores, query=(attn_mask.q, attn_mask.rows, attn_mask.columns))
     return _attend(steps, scores, value)
@@ -102,6 +105,8 @@ def _products(steps: Steps, q: Unit, k: Unit) -> Scores:
 
 
 def _attend(steps: Steps, scores: Scores, v: View) -> View:
+    if scores.last:
+        raise Inexpressible("products of queries and keys with heads as their last axis, times values")
     if not scores.softmax:
         return weightless(steps, scores, v)
     q, k = unscaled(steps, scores.q), scores.k
@@ -206,7 +211,13 @@ def einsum(steps: Steps, equation: str, *operands: Any) -> Any:
     alike = first[:-2] == second[:-2] == lead
     if isinstance(values[0], View) and alike and first[-1] == second[-1] and out[-2:] == first[-2] + second[-2]:
         return Scores(values[0], values[1])
-    if isinstance(values[0], Scores) and alike and first[-1] == second[-2] and out[-2:] == first[-2] + second[-1]:
+    if (
+        isinstance(values[0], Scores)
+        and not values[0].flipped
+        and alike
+        and first[-1] == second[-2]
+        and out[-2:] == first[-2] + second[-1]
+    ):
         return _attend(steps, values[0], values[1])
     raise Inexpressible(f"`einsum` {equation}; it is read where it is attention")
 

@@ -138,6 +138,8 @@ def _gated(steps: Steps, a: View, b: View) -> View:
 
 
 def div(steps: Steps, a: Any, b: Any) -> Any:
+    if isinstance(b, int | float) and b == 0:
+        raise Inexpressible("a quotient with 0 below")
     if isinstance(a, Drawn | Masked) and isinstance(b, int | float):
         return times(steps, a, 1 / b)
     if not isinstance(b, int | float) or not isinstance(a, View):
@@ -153,6 +155,8 @@ def cat(steps: Steps, tensors: Any, dim: int = 0, axis: int | None = None) -> Vi
         return _class_tokens(steps, parts, dim)
     if len(views) == 1:
         return views[0]
+    if {len(v.shape) for v in views} == {1, 3} and all(v.shape[1:] in ((), (1, 1)) for v in views):
+        views = [_vector(steps, v) for v in views]
     first = views[0]
     channel = 0 if len(first.shape) == 3 else len(first.shape) - 1
     rest = [(v.dims[:dim], v.dims[dim + 1 :]) for v in views]
@@ -169,6 +173,14 @@ def cat(steps: Steps, tensors: Any, dim: int = 0, axis: int | None = None) -> Vi
     if dim != 1:
         raise Inexpressible("values side by side along another axis than channels, or tokens")
     return steps.view(steps.put("cat", *at))
+
+
+def _vector(steps: Steps, x: View) -> View:
+    """An image of one pixel as a vector."""
+    if len(x.shape) == 1:
+        return x
+    made = steps.plain(View(x.step, x.shape, (whole(BATCH, steps.batch), whole(0, x.shape[0]))))
+    return View(made, steps.shape(made), x.dims)
 
 
 def _class_tokens(steps: Steps, parts: list[Any], dim: int) -> View:

@@ -10,7 +10,6 @@ from typing import Any
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.apart import convolved
 from archdsl.importer.ops.chance import stays_off
-from archdsl.importer.ops.scores import Unit
 from archdsl.importer.places import indices
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
@@ -76,8 +75,10 @@ def conv2d(
         if parts is not None:
             return parts
     at, k, s = steps.plain(x), pair(weight.shape[2:]), pair(stride)
+    if len(steps.shape(at)) == 1 and len(x.dims) == 4:
+        at = _pixel(steps, at)
     if len(steps.shape(at)) != 3:
-        raise Inexpressible("a convolution of a value that is not an image")
+        raise Inexpressible("a convolution of a value that is not an image, or that is a vector here")
     out, cin = weight.shape[0], steps.shape(at)[0]
     if same:
         at = steps.put("samepad", at, k=compact(tuple((n - 1) * d + 1 for n in k)), s=compact(s))
@@ -101,6 +102,15 @@ def conv2d(
     if groups == cin > 1 and out % cin == 0:
         return steps.view(steps.put("dwconv", at, sources=sources, multiplier=out // cin, **settings))
     return steps.view(steps.put("conv", at, sources=sources, out=out, groups=groups, **settings))
+
+
+def _pixel(steps: Steps, at: int) -> int:
+    """The largest value of each channel as an image of one pixel; another vector as it is."""
+    made = steps.made[at] if at >= 0 else None
+    shape = steps.shape(made.inputs[0]) if made is not None and made.op.name == "gmp" else ()
+    if made is None or len(shape) != 3:
+        return at
+    return steps.put("maxpool", made.inputs[0], k=compact(shape[1:]))
 
 
 def conv_transpose2d(
@@ -231,9 +241,9 @@ def _in_parts(steps: Steps, x: View, weight: Any, bias: Table) -> View:
 
 def attention(
     steps: Steps,
-    q: View,
-    k: View,
-    v: View,
+    query: View,
+    key: View,
+    value: View,
     heads: int,
     weights: dict[str, Param | None],
     other: str,
@@ -245,38 +255,21 @@ def attention(
     attn_mask: object = None,
     **more: object,
 ) -> tuple[View, None]:
-    if not (q == k == v):
+    if not (query == key == value):
         raise Inexpressible("attention to another value than its own; `attention` is self-attention")
     if other or key_padding_mask is not None or attn_mask is not None:
         raise Inexpressible(f"attention with {other or 'a mask'}")
     drop = drop if stays_off(steps, training) else 0.0
-    if len(q.dims) != 3:
+    if len(query.dims) != 3:
         raise Inexpressible("attention of a value that is not tokens of examples")
     order = (0, 1, 2) if first else (1, 0, 2)
-    at, bias = steps.plain(q.permuted(order)), weights["in_proj_bias"] is not None
+    at, bias = steps.plain(query.permuted(order)), weights["in_proj_bias"] is not None
     made = steps.put("attention", at, sources=weights, heads=heads, bias=bias, drop=drop)
     return steps.view(made).permuted(order), None
 
 
 def refuse(steps: Steps, x: View, *more: object, reason: str) -> View:
     raise Inexpressible(reason)
-
-
-def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
-    if p != 2 or eps != 1e-12:
-        raise Inexpressible("a norm other than the Euclidean one of the channels")
-    along, axis = x.dims[dim % len(x.dims)], 0 if len(x.shape) == 3 else len(x.shape) - 1
-    if (
-        dim == 1
-        and len(x.dims) == 3
-        and x.dims[2] == whole(axis, x.shape[axis])
-        and x.dims[0] == whole(-1, steps.batch)
-    ):
-        at = steps.put("l2norm", steps.plain(x.permuted((0, 2, 1))))  # over the tokens
-        return steps.view(at).permuted((0, 2, 1))
-    if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
-        return Unit(x, along)
-    return replace(x, step=steps.put("l2norm", x.step))
 
 
 LAYERS: dict[str, Callable[..., Any]] = {
@@ -287,6 +280,5 @@ LAYERS: dict[str, Callable[..., Any]] = {
         linear,
         attention,
         refuse,
-        normalize,
     )
 }

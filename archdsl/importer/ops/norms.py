@@ -12,6 +12,7 @@ import torch
 from archdsl.importer.modules import Param
 from archdsl.importer.ops.apart import heads_of
 from archdsl.importer.ops.layers import order_of, squares
+from archdsl.importer.ops.scores import Unit
 from archdsl.importer.steps import Inexpressible, Steps
 from archdsl.importer.tables import Table
 from archdsl.importer.views import View, whole
@@ -80,6 +81,8 @@ def layer_norm(
 ) -> View:
     over = tuple(normalized_shape)
     if weight is not None and bias is None:
+        if len(over) > 1 or heads_of(x) > 1:
+            raise Inexpressible("layer normalisation with a scale and no shift, other than of the channels")
         return _by_channel(steps, layer_norm(steps, x, over, None, None, eps), weight)
     if (weight is None) != (bias is None):
         raise Inexpressible("layer normalisation with a shift and no scale")
@@ -127,6 +130,8 @@ def rms_norm(
     """``image``: whether the channels of an image (N, C, H, W) are normalised; ``std``: by their standard deviation."""
     if len(tuple(normalized_shape)) > 1:
         raise Inexpressible("RMS normalisation over several axes; `rms` is over the channels")
+    if not image and heads_of(x) > 1:
+        raise Inexpressible("RMS normalisation of each head by itself; `rms` is over all channels")
     view = steps.view(steps.plain(x)) if image else steps.each(x)
     args: dict[str, Any] = {"eps": torch.finfo(torch.float32).eps if eps is None else eps, "affine": weight is not None}
     args |= {"std": True} if std else {}
@@ -172,10 +177,48 @@ def blur(steps: Steps, x: View, k: int, s: int, kernel: Param, mode: str) -> Vie
     return steps.view(steps.put("blurpool", steps.plain(x), sources={"kernel": source}, k=k, s=s))
 
 
-def instance_norm(steps: Steps, x: View, weight: Param | None, bias: Param | None, eps: float) -> View:
+def instance_norm(
+    steps: Steps,
+    x: View,
+    running_mean: Param | None = None,
+    running_var: Param | None = None,
+    weight: Param | None = None,
+    bias: Param | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> View:
+    if running_mean is not None or running_var is not None or not use_input_stats:
+        raise Inexpressible("instance normalisation with running statistics")
+    if (weight is None) != (bias is None):
+        raise Inexpressible("instance normalisation with one of scale and shift")
     return steps.view(
         steps.put("in", steps.plain(x), sources={"weight": weight, "bias": bias}, eps=eps, affine=weight is not None)
     )
+
+
+def _aten_instance_norm(
+    steps: Steps, x: View, weight: Param | None, bias: Param | None, mean: Param | None, var: Param | None, *more: Any
+) -> View:
+    return instance_norm(steps, x, mean, var, weight, bias, *more[:3])
+
+
+def normalize(steps: Steps, x: View, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **more: object) -> View | Unit:
+    if p != 2 or eps != 1e-12:
+        raise Inexpressible("a norm other than the Euclidean one of the channels, with eps=1e-12")
+    dim %= len(x.dims)
+    along, axis = x.dims[dim], 0 if len(x.shape) == 3 else len(x.shape) - 1
+    if (
+        dim == 1
+        and len(x.dims) == 3
+        and x.dims[2] == whole(axis, x.shape[axis])
+        and x.dims[0] == whole(-1, steps.batch)
+    ):
+        at = steps.put("l2norm", steps.plain(x.permuted((0, 2, 1))))  # over the tokens
+        return steps.view(at).permuted((0, 2, 1))
+    if along != whole(axis, x.shape[axis]) or len(x.dims) > len(x.shape) + 1:
+        return Unit(x, along)
+    return replace(x, step=steps.put("l2norm", x.step))
 
 
 def local_response_norm(
@@ -197,5 +240,11 @@ NORMS: dict[str, Callable[..., Any]] = {
         blur,
         instance_norm,
         local_response_norm,
+        normalize,
     )
-} | {"rms_norm2d": partial(rms_norm, image=True), "aten_batch_norm": _aten_batch_norm, "aten_group_norm": group_norm}
+} | {
+    "rms_norm2d": partial(rms_norm, image=True),
+    "aten_batch_norm": _aten_batch_norm,
+    "aten_group_norm": group_norm,
+    "aten_instance_norm": _aten_instance_norm,
+}

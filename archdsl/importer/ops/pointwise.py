@@ -26,7 +26,7 @@ def hardtanh(steps: Steps, x: View, min_val: float = -1.0, max_val: float = 1.0,
 
 
 def clamp(steps: Steps, x: View, min: float | None = None, max: float | None = None) -> View:
-    if min == 0 and max is None:
+    if min == 0 and max in (None, float("inf")):
         return steps.changed(x, "relu")
     if min is None or max is None:
         raise Inexpressible("values cut on one side, other than at 0 from below; `relu` does that")
@@ -50,12 +50,17 @@ def prelu(steps: Steps, x: View, weight: Param) -> View:
     at = steps.plain(x)
     shape = steps.shape(at)
     if prod(weight.shape) != (1 if len(shape) == 2 else shape[0]):
-        raise Inexpressible("one slope for all channels; `prelu` has one for each")
+        each = "one for all tokens and channels" if len(shape) == 2 else "one for each channel"
+        raise Inexpressible(f"a number of slopes ({prod(weight.shape)}); `prelu` has {each} here")
     return steps.view(steps.put("prelu", at, sources={"weight": weight}))
 
 
-def softmax(steps: Steps, x: View, dim: int = -1, *more: object, **other: object) -> Any:
+def softmax(steps: Steps, x: View, dim: int | None = -1, *more: object, **other: object) -> Any:
+    if dim is None:  # torch's old rule
+        dim = 0 if len(x.dims) == 3 else 1
     dim %= len(x.dims)
+    if any(a.axis == BATCH for a in x.dims[dim]):
+        raise Inexpressible("a softmax over the examples of a batch")
     channel = 0 if len(x.shape) == 3 else len(x.shape) - 1
     if x.dims[dim] == whole(channel, x.shape[channel]):
         return replace(x, step=steps.put("softmax", x.step))
@@ -109,7 +114,9 @@ def neg(steps: Steps, x: View) -> View:
     return scaled(steps, x, -1.0)
 
 
-def square(steps: Steps, x: View, exponent: float = 2) -> View:
+def square(steps: Steps, x: Any, exponent: Any = 2) -> View:
+    if not isinstance(x, View) or not isinstance(exponent, int | float):
+        raise Inexpressible("a power of which the exponent is no number, or the base no value")
     if exponent != 2:
         raise Inexpressible(f"a power of {exponent}; the language has squares alone")
     return replace(x, step=steps.put("mul", x.step, x.step))

@@ -10,7 +10,7 @@ from archdsl.importer.ops.layers import compact, pair
 from archdsl.importer.ops.pointwise import scaled
 from archdsl.importer.picks import restricted
 from archdsl.importer.steps import Inexpressible, Steps
-from archdsl.importer.views import Atom, Dim, View, merged, whole
+from archdsl.importer.views import BATCH, Atom, Dim, View, merged, whole
 
 
 def max_pool2d(
@@ -115,59 +115,6 @@ def adaptive_avg_pool2d(steps: Steps, x: View, output_size: Any) -> View:
     return steps.view(steps.put("resize", at, size=compact(size)))
 
 
-def adaptive_avg_pool1d(steps: Steps, x: View, output_size: Any) -> View:
-    if pair(output_size) != (1, 1):
-        raise Inexpressible("pooling of a sequence to more than one value")
-    return mean(steps, x, [-1], keepdim=True)
-
-
-def avg_pool1d(
-    steps: Steps,
-    x: View,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> View:
-    """Of a tensor (N, C, T), whose last axis is that of the tokens."""
-    k, s, p = (pair(n)[0] for n in (kernel_size, stride or kernel_size, padding))
-    args: dict[str, Any] = {
-        "k": k,
-        "s": None if s == k else s,
-        "p": p,
-        "ceil": ceil_mode,
-        "inside": not count_include_pad and p > 0,
-    }
-    if len(x.dims) != 3:
-        raise Inexpressible("pooling of a sequence that is not one of tokens")
-    at = steps.plain(x.permuted((0, 2, 1)))
-    usual = steps.put("avgpool1", at, **{**args, "ceil": False})
-    made = steps.put("avgpool1", at, **args) if ceil_mode else usual
-    return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
-
-
-def max_pool1d(
-    steps: Steps,
-    x: View,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> View:
-    """Of a tensor (N, C, T), whose last axis is that of the tokens."""
-    if pair(dilation)[0] != 1 or return_indices or len(x.dims) != 3:
-        raise Inexpressible("max pooling along tokens with dilation, or with the places of the maxima")
-    k, s, p = (pair(n)[0] for n in (kernel_size, stride or kernel_size, padding))
-    at = steps.plain(x.permuted((0, 2, 1)))
-    args: dict[str, Any] = {"k": k, "s": None if s == k else s, "p": p}
-    usual = steps.put("maxpool1", at, **args)
-    made = steps.put("maxpool1", at, **args, ceil=True) if ceil_mode else usual
-    return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
-
-
 def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices: bool = False) -> View:
     if pair(output_size) != (1, 1) or return_indices:
         raise Inexpressible("adaptive max pooling to more than 1x1")
@@ -175,14 +122,10 @@ def adaptive_max_pool2d(steps: Steps, x: View, output_size: Any, return_indices:
     return View(vector.step, vector.shape, (*vector.dims, (), ()))
 
 
-def adaptive_max_pool1d(steps: Steps, x: View, output_size: Any, return_indices: bool = False) -> View:
-    if pair(output_size) != (1, 1) or return_indices:
-        raise Inexpressible("adaptive max pooling of a sequence to more than one value")
-    return amax(steps, x, [-1], keepdim=True)
-
-
 def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: object) -> View:
     over = _over(x, dim)
+    if (one := _of_one(x, over, keepdim)) is not None:
+        return one
     if (paths := _of_paths(steps, x, over, keepdim)) is not None:
         return scaled(steps, paths, 1 / prod(x.sizes()[i] for i in over))
     if (squares := _of_squares(steps, x, over, keepdim, "avgpool")) is not None:
@@ -205,6 +148,13 @@ def mean(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more: 
     return _vector(steps, x, made, over, keepdim)
 
 
+def _of_one(x: View, over: set[int], keepdim: bool) -> View | None:
+    """A vector that is shown with axes of one place, without them; None where others are taken together."""
+    if len(x.shape) != 1 or any(x.dims[i] for i in over):
+        return None
+    return View(x.step, x.shape, tuple(d for i, d in enumerate(x.dims) if keepdim or i not in over))
+
+
 def _all_places(x: View, over: set[int], spatial: list[int]) -> bool:
     """Whether axes of a tensor have all places of a value, however they are cut, and nothing else."""
     gone = [a for i in over for a in x.dims[i]]
@@ -213,9 +163,10 @@ def _all_places(x: View, over: set[int], spatial: list[int]) -> bool:
 
 
 def _over(x: View, dim: Any) -> set[int]:
-    if dim is None:
-        return set()
-    return {d % len(x.dims) for d in (dim if isinstance(dim, tuple | list) else [dim])}
+    over = set() if dim is None else {d % len(x.dims) for d in (dim if isinstance(dim, tuple | list) else [dim])}
+    if not over or any(a.axis == BATCH for i in over for a in x.dims[i]):
+        raise Inexpressible("one number of all axes, or of the examples of a batch; each example is by itself here")
+    return over
 
 
 def _vector(steps: Steps, x: View, made: int, over: set[int], keepdim: bool) -> View:
@@ -236,6 +187,8 @@ def over_channels(steps: Steps, x: View, channel: int, keepdim: bool, by: str) -
 
 def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
     over = _over(x, dim)
+    if (one := _of_one(x, over, keepdim)) is not None:
+        return one
     if (squares := _of_squares(steps, x, over, keepdim, "maxpool")) is not None:
         return squares
     if over == {steps.channels(x)}:
@@ -245,7 +198,9 @@ def amax(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> View:
     return _vector(steps, x, steps.put("gmp", x.step), over, keepdim)
 
 
-def largest(steps: Steps, x: View, dim: int, keepdim: bool = False) -> tuple[View, None]:
+def largest(steps: Steps, x: View, dim: Any = None, keepdim: bool = False) -> tuple[View, None]:
+    if not isinstance(dim, int):
+        raise Inexpressible("the larger one of two values, or the largest number of all")
     return amax(steps, x, dim, keepdim), None
 
 
@@ -271,9 +226,9 @@ def total(steps: Steps, x: View, dim: Any = None, keepdim: bool = False, **more:
     if (paths := _of_paths(steps, x, over, keepdim)) is not None:
         return paths
     averaged = mean(steps, x, dim, keepdim)
-    factor = 1
-    for i in over:
-        factor *= x.sizes()[i]
+    factor = prod(x.sizes()[i] for i in over)
+    if factor == 1:
+        return averaged
     return View(steps.put("times", averaged.step, factor=float(factor)), averaged.shape, averaged.dims)
 
 
@@ -281,13 +236,9 @@ POOLS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
         for f in (
-            max_pool1d,
             max_pool2d,
             avg_pool2d,
-            avg_pool1d,
             adaptive_avg_pool2d,
-            adaptive_avg_pool1d,
-            adaptive_max_pool1d,
             adaptive_max_pool2d,
             mean,
             amax,

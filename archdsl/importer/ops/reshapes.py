@@ -132,12 +132,9 @@ def getitem(steps: Steps, x: Any, index: Any) -> Any:
         if key == slice(None):
             continue
         if isinstance(key, int):
-            rest = [k for k in keys[dim + 1 :] if k != slice(None)]
-            return (
-                select(steps, x, dim, key)
-                if not rest
-                else getitem(steps, select(steps, x, dim, key), tuple(keys[:dim] + keys[dim + 1 :]))
-            )
+            rest = keys[dim + 1 :]
+            one = select(steps, x, dim, key)
+            return getitem(steps, one, (*[slice(None)] * dim, *rest)) if any(k != slice(None) for k in rest) else one
         if not isinstance(key, slice):
             _refuse()
         x = cut(steps, x, dim, key.start, key.stop, key.step or 1)
@@ -165,11 +162,16 @@ def cut(steps: Steps, x: View, dim: int = 0, start: int | None = None, end: int 
     dim %= len(x.dims)
     total = x.sizes()[dim]
     first, last, _ = slice(start, end).indices(total)
-    if first == last:
+    if first >= last:
         return NOTHING
     if (first, last, step) == (0, total, 1):
         return x
     return restricted(steps, _settled(steps, x, dim), dim, first, last, step)
+
+
+def narrow(steps: Steps, x: View, dim: int, start: int, length: int) -> Any:
+    start %= x.sizes()[dim]
+    return cut(steps, x, dim, start, start + length)
 
 
 RESHAPES: dict[str, Callable[..., Any]] = {
@@ -183,6 +185,6 @@ RESHAPES: dict[str, Callable[..., Any]] = {
     "split_with_sizes": split,
     "tensor_split": tensor_split,
     "slice": cut,
-    "narrow": lambda steps, x, dim, start, length: cut(steps, x, dim, start, start + length),
+    "narrow": narrow,
     "t": lambda steps, x: transpose(steps, x, 0, 1),
 }

@@ -37,16 +37,12 @@ class Scores:
     unit: bool = False  # whether queries and keys are unit vectors
     factor: Any = None  # the learnt number of each head by which they are multiplied
     network: Computed | None = None  # a bias that is computed of weights
-    rotary: tuple[Any, bool, int] | None = (
-        None  # the angles by which both are turned, whether halves of a head are pairs, and
-    )
-    # how many tokens before the others are not turned
-    query: tuple[View, Any, Any] | None = (
-        None  # a query, and the vectors of distances with which its products are a bias
-    )
-    local: tuple[Computed, Computed] | None = (
-        None  # the share of the softmax, and what is added to its share of distances
-    )
+    # the angles by which both are turned, whether halves of a head are pairs, how many tokens before the others are not turned
+    rotary: tuple[Any, bool, int] | None = None
+    # a query, and the vectors of distances with which its products are a bias
+    query: tuple[View, Any, Any] | None = None
+    # the share of the softmax, and what is added to its share of distances
+    local: tuple[Computed, Computed] | None = None
     pair: tuple[View, View] | None = None  # the values of which they are the product as matrices
 
     @property
@@ -112,8 +108,8 @@ def spatial(
 
 
 def _summed(steps: Steps, scores: Scores, dim: Any = None, *more: object, **other: object) -> Sums:
-    if not scores.softmax or dim not in (-1, (-1,), [-1]):
-        raise Inexpressible("sums of products of queries and keys")
+    if not scores.softmax or dim not in (-1, (-1,), [-1]) or scores.drop:
+        raise Inexpressible("sums of products of queries and keys, or of weights behind their dropout")
     return Sums()
 
 
@@ -132,8 +128,10 @@ def _scaled(steps: Steps, scores: Any, by: Any) -> Scores:
         return replace(scores, local=(by, by))
     if isinstance(by, Param | Table | Computed) and scores.unit and scores.factor is None and not scores.softmax:
         return replace(scores, factor=by)
-    if not isinstance(by, int | float) or scores.softmax or scores.bias is not None:
+    if not isinstance(by, int | float):
         raise Inexpressible("products of queries and keys times other than a number")
+    if scores.softmax or any(b is not None for b in (scores.bias, scores.network, scores.query)):
+        raise Inexpressible("products of queries and keys times a number behind their bias or their softmax")
     return replace(scores, scale=scores.scale * by)
 
 
@@ -213,6 +211,8 @@ def untouched(steps: Steps, value: Any, *more: object, **other: object) -> Any:
 def _biased(steps: Steps, scores: Any, given: Any) -> Scores:
     if not isinstance(scores, Scores):
         scores, given = given, scores
+    if scores.drop or (scores.softmax and scores.local is None):
+        raise Inexpressible("what is added to weights of attention, behind their softmax or their dropout")
     if isinstance(given, Dependent):
         return replace(scores, query=(given.q, given.rows, given.columns))
     if isinstance(given, Computed) and scores.local is not None and scores.local[0] is scores.local[1]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from archdsl.importer.modules import Param
+from archdsl.importer.ops.chance import stays_off
 from archdsl.importer.ops.layers import linear, pair
 from archdsl.importer.ops.reshapes import select
 from archdsl.importer.picks import restricted
@@ -30,7 +31,7 @@ def recurrent(
     word: str,
     steps: Steps,
     x: View,
-    state: object = None,
+    hx: object = None,
     *,
     weights: dict[str, Param | None],
     out: int,
@@ -39,11 +40,13 @@ def recurrent(
     both: bool,
     drop: float,
     first: bool,
+    training: bool,
     act: str = "",
 ) -> tuple[View, Any]:
     """Of tokens, or of the rows or columns of an image with the others in one axis with the batch; and the last states."""
-    if state is not None or len(x.dims) != 3:
+    if hx is not None or len(x.dims) != 3:
         raise Inexpressible("a recurrent layer with a first state that is given, or of a single sequence")
+    drop = drop if drop and stays_off(steps, training) else 0.0
     order = (0, 1, 2) if first else (1, 0, 2)  # else the tokens come before the batch
     x = x.permuted(order)
     args: dict[str, Any] = {"out": out, "layers": layers, "both": both, "drop": drop, "bias": bias}
@@ -107,10 +110,12 @@ def conv1d(
     """Along the last axis of a tensor (N, C, T)."""
     k, s, d = weight.shape[2], pair(stride)[0], pair(dilation)[0]
     tokens = x.permuted((0, 2, 1))
-    if (k, s, groups) == (1, 1, 1) and padding in (0, (0,)):
+    if (k, s, groups) == (1, 1, 1) and padding in (0, (0,), "same", "valid"):
         return linear(steps, tokens, Param(weight.name, weight.shape[:2]), bias).permuted((0, 2, 1))
-    if isinstance(padding, str):
-        raise Inexpressible(f"a convolution along tokens with the padding `{padding}`")
+    span = (k - 1) * d
+    if padding == "same" and (s != 1 or span % 2):
+        raise Inexpressible("padding `same` of a window that is even or moves by more than 1")
+    p = 0 if padding == "valid" else span // 2 if padding == "same" else pair(padding)[0]
     made = steps.put(
         "conv1",
         steps.plain(tokens),
@@ -118,7 +123,7 @@ def conv1d(
         out=weight.shape[0],
         k=k,
         s=s,
-        p=None if 2 * pair(padding)[0] == (k - 1) * d else pair(padding)[0],
+        p=None if 2 * p == span else p,
         dilation=d,
         groups=groups,
         bias=bias is not None,

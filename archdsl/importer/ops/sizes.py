@@ -61,6 +61,8 @@ def interpolate(
 ) -> View:
     at = steps.plain(x)
     before, after = steps.shape(at)[1:], steps.sizes[2:]
+    if len(before) != 2:
+        raise Inexpressible("a change of size of tokens; `upsample` and `resize` take images")
     if before == after:
         return steps.view(at)
     if antialias:

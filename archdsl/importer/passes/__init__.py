@@ -11,7 +11,7 @@ from archdsl.importer.passes.families import FAMILIES, pools
 from archdsl.importer.passes.fold import repeats
 from archdsl.importer.passes.heads import class_count
 from archdsl.importer.passes.lets import lets, named
-from archdsl.importer.passes.norms import inline, norms, open_biases
+from archdsl.importer.passes.norms import inline, norms, norms_alone, open_biases
 from archdsl.importer.passes.patches import patches
 from archdsl.importer.passes.sharings import sharings
 from archdsl.importer.passes.stages import stages
@@ -23,7 +23,7 @@ MOST_PARTS = 8  # that are used again
 
 PASSES: tuple[Pass, ...] = (
     *(sharings,) * MOST_PARTS,
-    *(open_biases, gates, residuals, shortcuts, norms, inceptions, patches),
+    *(open_biases, gates, residuals, shortcuts, norms, norms_alone, inceptions, patches),
     *FAMILIES,
     *(pools, class_count),
     *(lets,) * MOST_LETS,

@@ -51,6 +51,15 @@ def _opened(items: Items, normed: bool) -> Items:
 def norms(net: Net) -> Net:
     """Where every convolution has the same batch normalisation behind it: ``(…) +bn``. Rates of stochastic depth that
     grow from block to block: ``+droppath``."""
+    return _modified(net, True)
+
+
+def norms_alone(net: Net) -> Net:
+    """The same without stochastic depth, which is elsewhere than at the ends of branches."""
+    return net if any(isinstance(i, Group) for i in net.items) else _modified(net, False)
+
+
+def _modified(net: Net, depths: bool) -> Net:
     first, last = _trunk(net.items)
     if first < 0:
         return net
@@ -59,7 +68,7 @@ def norms(net: Net) -> Net:
     if found is not None:
         trunk = everywhere(trunk, lambda items: tuple(i for i in items if not _is(i, "bn")))
         modifiers.append(_call("+bn", found))
-    rates = _rates(trunk)
+    rates = _rates(trunk) if depths else []
     if _growing(rates):
         trunk = everywhere(trunk, lambda items: tuple(i for i in items if not _is(i, "droppath")))
         modifiers.append(f"+droppath({value(_top(rates[-1]))})")
