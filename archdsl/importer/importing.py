@@ -63,7 +63,7 @@ def spec_of(
     trace = read(body)
     tell("comparing logits")
     report = pass_gate(module, trace, steps, found.output, name, sum(p.numel() for p in module.parameters()))
-    notes += found.notes
+    notes += found.notes + report.notes
     tell("comparing gradients")
     different, remarks = unlike(module, trace, steps, found.output, train_mode=found.whole)
     notes += remarks

@@ -32,7 +32,7 @@ def prepared(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[str,
         Refused: weights that are computed from others; hooks that change something.
         ArchError: lazy layers whose first run fails.
     """
-    notes = _materialised(module, shape, name)
+    notes = [*_materialised(module, shape, name), *_constants(module)]
     if found := tuple(_computed(module)):
         raise Refused(name, found)
     frozen = _grouped([n for n, p in module.named_parameters() if not p.requires_grad])
@@ -65,6 +65,18 @@ def _materialised(module: nn.Module, shape: tuple[int, ...], name: str) -> list[
             tuple(Finding(_owner(n), n.rpartition(".")[2], "a lazy layer that eval mode does not run") for n in left),
         )
     return [f"Lazy layers ({_grouped(lazy)}) have the sizes that an input of {size} gives."]
+
+
+def _constants(module: nn.Module) -> list[str]:
+    """Parameters that are no floating-point numbers, which nothing can train, become buffers."""
+    moved = []
+    for path, part in module.named_modules():
+        for own, value in list(part.named_parameters(recurse=False)):
+            if not (value.is_floating_point() or value.is_complex()):
+                delattr(part, own)
+                part.register_buffer(own, value.detach())
+                moved.append(f"{path}.{own}" if path else own)
+    return [f"Parameters that are no floating-point numbers are constants: {', '.join(moved)}."] if moved else []
 
 
 def _computed(module: nn.Module) -> list[Finding]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
@@ -24,6 +25,9 @@ from archdsl.importer.modules import OPENED, rule_of
 from archdsl.importer.proxies import GOT, Sized, Value
 
 BATCH = 2  # of the example; no word depends on it
+BY_VALUES = (
+    "code that depends on the values of a tensor can take another path for each input, which a text cannot express"
+)
 CHANGED = "a buffer that the forward pass changes; no word but batch normalisation keeps a state"
 
 
@@ -163,6 +167,8 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
             tracer.complete(graph)
     except Exception as error:
         check_memory(error)
+        if isinstance(error, DataDependentOutputException | DynamicOutputShapeException):
+            raise ArchError(f"no graph can be taken of {name}: {_line(error)}", help=BY_VALUES) from error
         size = "x".join(map(str, shape))
         raise ArchError(
             f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
@@ -256,8 +262,7 @@ def _exported(module: nn.Module, shape: tuple[int, ...], name: str, before: str)
         check_memory(error)
         raise ArchError(
             f"no graph can be taken of {name}: {before}",
-            help="code that depends on the values of a tensor can take another path for each input, which a text cannot express; "
-            f"torch.export says: {_line(error)}",
+            help=f"{BY_VALUES}; torch.export says: {_line(error)}",
         ) from error
     return graph  # type: ignore[no-any-return]
 
