@@ -23,7 +23,7 @@ from archdsl.importer.trace import BATCH, is_tensor
 from archdsl.importer.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
-INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
+INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv"})
 COPIES = frozenset({"clone"})
 PARTS = frozenset(
     {"chunk", "split", "split_with_sizes", "tensor_split", "getitem", "select", "slice", "narrow", "unbind"}
@@ -60,6 +60,7 @@ def lift(
         elif node.op == "output":
             result = fx.node.map_arg(node.args[0], lambda n: values[n])
         elif not is_tensor(got(node)):
+            _refuse_written(node, steps)
             values[node] = got(node)  # sizes and other plain values are those of the example
         else:
             values[node] = _value(graph, node, values, steps)
@@ -74,6 +75,12 @@ def lift(
     if steps.findings:
         raise Refused(name, tuple(dict.fromkeys(steps.findings)))
     return found
+
+
+def _refuse_written(node: fx.Node, steps: Steps) -> None:
+    """`x[…] = y` gives nothing, and changes x."""
+    if node.op == "call_function" and name_of(node.target) == "setitem":
+        steps.findings.append(Finding(_path(node), "setitem", "a part of a value is written to"))
 
 
 class Values(dict[fx.Node, Any]):

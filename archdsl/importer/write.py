@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archdsl.errors import ArchError
 from archdsl.importer.match import Mismatch, paired, read
@@ -39,16 +39,44 @@ def written(steps: list[Step], output: int, shape: tuple[int, ...]) -> Written:
     net = raised(Net(items), holds)
     text = format(head + shown(net))
     trace = read(text)
-    paired(trace, steps, output, loose=True)
-    return text, steps, _rates(trace, steps)
+    return text, steps, _rates(trace, steps, output, paired(trace, steps, output, loose=True))
 
 
-def _rates(trace: Trace, steps: list[Step]) -> str:
-    """A comment where the rates of stochastic depth, which do nothing in eval mode, are not the source's to the digit."""
-    ours, theirs = _droppaths(trace.rows), _droppaths(steps)
-    theirs = [0.0] * (len(ours) - len(theirs)) + theirs  # the source leaves rates of 0 out, which are the first
-    off = max((abs(a - b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
+def _rates(trace: Trace, steps: list[Step], output: int, known: dict[int, int]) -> str:
+    """A comment where the rates of stochastic depth, which do nothing in eval mode, are not the source's to the digit.
+
+    Args:
+        known: for each row of the text its step.
+    """
+    ours = _by_place(trace.rows, trace.output, known)
+    theirs = _by_place(steps, output, {at: at for at in known.values()})
+    if theirs.keys() <= ours.keys():
+        pairs = [(rate, theirs.get(place, 0.0)) for place, rate in ours.items()]
+    else:  # the text has some of them elsewhere in a block
+        mine, other = _droppaths(trace.rows), _droppaths(steps)
+        pairs = list(zip(mine, [0.0] * (len(mine) - len(other)) + other, strict=True))
+    off = max((abs(a - b) for a, b in pairs), default=0.0)
     return f"# Stochastic depth: the rates of the source differ by up to {off:.3f}." if off > 1e-6 else ""
+
+
+def _by_place(
+    places: Sequence[Row] | Sequence[Step], output: int, known: dict[int, int]
+) -> dict[tuple[int, int], float]:
+    """The rates of stochastic depth by the step that takes what is dropped, and as which of its inputs.
+
+    Args:
+        known: the steps of those places that are not stochastic depth.
+    """
+    out: dict[tuple[int, int], float] = {}
+    for at, step in [*known.items(), (-1, -1)]:
+        for number, value in enumerate(places[at].inputs if at >= 0 else (output,)):
+            kept = 1.0
+            while value >= 0 and places[value].op.name == "droppath":
+                kept *= 1 - arg(places[value].op, "p")
+                value = places[value].inputs[0]
+            if kept < 1:
+                out[step, number] = 1 - kept
+    return out
 
 
 def _droppaths(places: Iterable[Row | Step]) -> list[float]:

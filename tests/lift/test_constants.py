@@ -35,6 +35,11 @@ def fewer(net: Middle, x: Tensor) -> Tensor:
         return net.layer(x)
 
 
+def written(x: Tensor, *index: object) -> Tensor:
+    x[index if len(index) > 1 else index[0]] = 0
+    return x
+
+
 WAYS: dict[str, Callable[[Middle, Tensor], Tensor]] = {
     "share": lambda net, x: x / x.size(0),
     "choice": lambda net, x: x if x.shape[0] < 3 else x.relu(),
@@ -42,6 +47,8 @@ WAYS: dict[str, Callable[[Middle, Tensor], Tensor]] = {
     "plain": lambda net, x: x * net.plain,
     "buffer": lambda net, x: x * net.buffer,
     "places": lambda net, x: x * net.factors[net.places],
+    "zeros": lambda net, x: written(x, ..., slice(4)),
+    "guard": lambda net, x: written(x, x > 1e9),
     "item": lambda net, x: x / x.max().item(),
     "chosen": lambda net, x: x * x[x > 0].sum(),
     "autocast": lambda net, x: fewer(net, x).float(),
@@ -60,6 +67,12 @@ def test_what_depends_on_the_size_of_the_batch_is_refused(way: str) -> None:
 def test_a_factor_that_the_source_does_not_train_is_named(way: str) -> None:
     with pytest.raises(Refused, match=f"`{way}`, which the source does not train"):
         spec_of(Middle(way).eval(), SHAPE, way, unused=True)
+
+
+@pytest.mark.parametrize("way", ["zeros", "guard"])
+def test_a_part_that_is_written_to_is_refused_also_where_random_images_do_not_show_it(way: str) -> None:
+    with pytest.raises(Refused, match="`setitem`: a part of a value is written to"):
+        spec_of(Middle(way).eval(), SHAPE, way)
 
 
 @pytest.mark.parametrize("way", ["item", "chosen"])
