@@ -56,6 +56,7 @@ def spec_of(
 ) -> Imported:
     """The spec of a module; its weights are drawn again on the way."""
     tell("tracing it")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
     notes = prepared(module, shape, name)
     found = lifted(module, shape, name, unused)
     tell("writing the text")

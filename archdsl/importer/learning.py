@@ -64,6 +64,8 @@ def _gradients(
     mine = {key: p for key, p in ours.named_parameters() if key in places and set(names_of(places[key])) <= set(theirs)}
     names = list(dict.fromkeys(n for key in mine for n in names_of(places[key])))
     wanted = [theirs[n] for n in names]
+    if not wanted:
+        return ()
     with torch.enable_grad():
         for p in (*wanted, *mine.values()):
             p.requires_grad_(True)

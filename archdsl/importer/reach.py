@@ -106,7 +106,7 @@ def once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, find
                 findings.append(Finding(step.path, step.op.name, f"{how}; `again(f)` shares all weights of a layer"))
     names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
     left: dict[str, int] = {}
-    for name, tensor in whole.named_parameters() if whole else ():
+    for name, tensor in whole.named_parameters() if whole is not None else ():
         if name not in names and (unused := tensor.numel() - used.count(tensor)):
             owner = name.rpartition(".")[0]
             left[owner] = left.get(owner, 0) + unused

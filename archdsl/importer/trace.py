@@ -25,6 +25,7 @@ from archdsl.importer.modules import OPENED, rule_of
 from archdsl.importer.proxies import GOT, Sized, Value
 
 BATCH = 2  # of the example; no word depends on it
+PLAIN = bool | int | float | str
 BY_VALUES = (
     "code that depends on the values of a tensor can take another path for each input, which a text cannot express"
 )
@@ -41,6 +42,16 @@ class _Tracer(fx.Tracer):
         self.sizes = sizes
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self.running = False
+
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+        """Arguments behind the first that have a plain default have that, so that code may decide by them."""
+        function, args = super().create_args_for_root(root_fn, is_module, concrete_args)
+        for at, given in enumerate(args[2:], 2):
+            node = given.node if isinstance(given, fx.Proxy) else None
+            if node is not None and node.args and isinstance(node.args[0], PLAIN | None):
+                args[at] = node.args[0]
+                self.graph.erase_node(node)
+        return function, args
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if type(m).__module__.startswith("torch.nn.") and type(m).__name__ in OPENED:
@@ -171,7 +182,7 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
             raise ArchError(f"no graph can be taken of {name}: {_line(error)}", help=BY_VALUES) from error
         size = "x".join(map(str, shape))
         raise ArchError(
-            f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
+            f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives, as one tensor"
         ) from error
     return graph, next(iter(tracer.drew), ""), changed
 
