@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from archdsl.emit.build import build
+from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
-from archdsl.importer.findings import Unequal
+from archdsl.importer.findings import Finding, Refused, Unequal
 from archdsl.importer.match import paired
 from archdsl.importer.reach import Used
 from archdsl.importer.steps import Step
@@ -22,6 +24,11 @@ from archdsl.ir.cost import cost
 from archdsl.ir.trace import Trace
 
 TOLERANCE = 1e-5  # of the largest logit, in eval mode, for two images
+FEWER = (
+    1e-3  # differences in single precision beyond it are of fewer digits on the way, where twice the digits show none
+)
+MANY = 3  # images in a batch of another size than that of the graph
+ALONE = 1e-4  # of the largest logit, between batches of other images
 LIVELY = 1e-3  # logits of two images differ by more than this share of the largest one, or equality would say little
 
 
@@ -64,10 +71,10 @@ def pass_gate(
     with torch.no_grad():
         enliven(source, images, variances(steps) | factors(steps))
         ours = build_alike(trace, source, steps, output)
-        difference, alive = _difference(source, ours, images)
+        difference, alive = single, _ = _difference(source, ours, images)
         precision = "float32"
         if not difference <= TOLERANCE:  # NaN too; rounding may be the reason: twice the digits decide
-            difference, alive = _difference(source.double(), ours.double(), images.double())
+            difference, alive = _doubled(source, ours, images, difference, name)
             precision = "float64"
     if not difference <= TOLERANCE:
         _steady(source, images.to(next(source.parameters()).dtype), name)
@@ -80,9 +87,16 @@ def pass_gate(
             f"the logits of {name} hardly depend on the input, so that their equality says nothing",
             help="try another --input",
         )
-    return Report(counted, difference, precision, left_out)
+    more = torch.randn(MANY, *trace.input, generator=torch.Generator().manual_seed(5))
+    _each_by_itself(source, ours, more.double() if precision == "float64" else more, name)
+    notes = (FEWER_DIGITS.format(single),) if precision == "float64" and single > FEWER else ()
+    return Report(counted, difference, precision, left_out, notes)
 
 
+FEWER_DIGITS = (
+    "In single precision the logits of the source differ by {:.1e} of the largest: it computes with fewer digits on the way "
+    "(autocast, bfloat16), or amplifies rounding."
+)
 BUG = "nothing was written; this is a bug of the importer: please report the source"
 
 
@@ -124,16 +138,19 @@ def slow_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
+LOWER = (torch.float32, torch.float16, torch.bfloat16)
+
+
 class Exact(TorchFunctionMode):
-    """Code that asks for single precision on the way gets double precision, where twice the digits are to decide."""
+    """Code that asks for single precision on the way, or less, gets double precision, where twice the digits are to decide."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named, name = kwargs or {}, getattr(func, "__name__", "")
-        if name == "float" and args[0].dtype is torch.float64:
+        if name in ("float", "half", "bfloat16") and args[0].dtype is torch.float64:
             return args[0]
         if name == "to":
-            args = tuple(torch.float64 if a is torch.float32 else a for a in args)
-            named = {k: torch.float64 if a is torch.float32 else a for k, a in named.items()}
+            args = tuple(torch.float64 if any(a is t for t in LOWER) else a for a in args)
+            named = {k: torch.float64 if any(a is t for t in LOWER) else a for k, a in named.items()}
         return func(*args, **named)
 
 
@@ -153,6 +170,50 @@ def _difference(source: nn.Module, ours: nn.Module, images: Tensor) -> tuple[flo
     scale = float(expected.abs().max()) or 1.0
     alive = float((expected[0] - expected[1]).abs().max()) > LIVELY * scale
     return float((found - expected).abs().max()) / scale, alive
+
+
+def _doubled(source: nn.Module, ours: nn.Module, images: Tensor, single: float, name: str) -> tuple[float, bool]:
+    """The same with twice the digits.
+
+    Raises:
+        ArchError: the source does not run with them.
+    """
+    try:
+        return _difference(source.double(), ours.double(), images.double())
+    except Exception as error:  # whatever a stranger's code may raise
+        check_memory(error)
+        raise ArchError(
+            f"the logits of {name} differ by {single:.1e} of the largest, and in double precision, which would show "
+            f"whether that is rounding, it fails: {told(error)}",
+            help="nothing was written; take conversions to other types of numbers out of the source",
+        ) from error
+
+
+def _each_by_itself(source: nn.Module, ours: nn.Module, images: Tensor, name: str) -> None:
+    """Refuse a source whose results depend on how many images there are; its graph has those of two.
+
+    Raises:
+        Refused: they do, or another number of images fails.
+    """
+    try:
+        with torch.no_grad():
+            difference, _ = _difference(source, ours, images)
+        why = (
+            ""
+            if difference <= ALONE
+            else f"the logits of {len(images)} images differ by {difference:.1e} of the largest"
+        )
+    except Exception as error:  # whatever a stranger's code may raise
+        check_memory(error)
+        why = f"a batch of {len(images)} images fails: {told(error)}"
+    if why:
+        more = "what is computed depends on how many images are in a batch, and a graph has that of two"
+        raise Refused(name, (Finding("", "forward", f"{more}; {why}"),))
+
+
+def told(error: Exception) -> str:
+    """The first line of what code has raised."""
+    return shorten((str(error).strip().splitlines() or [type(error).__name__])[0], 200, placeholder=" …")
 
 
 def _steady(source: nn.Module, images: Tensor, name: str) -> None:

@@ -56,6 +56,7 @@ def spec_of(
 ) -> Imported:
     """The spec of a module; its weights are drawn again on the way."""
     tell("tracing it")
+    module = getattr(module, "_orig_mod", module)  # of torch.compile
     notes = prepared(module, shape, name)
     found = lifted(module, shape, name, unused)
     tell("writing the text")
@@ -63,7 +64,7 @@ def spec_of(
     trace = read(body)
     tell("comparing logits")
     report = pass_gate(module, trace, steps, found.output, name, sum(p.numel() for p in module.parameters()))
-    notes += found.notes
+    notes += found.notes + report.notes
     tell("comparing gradients")
     different, remarks = unlike(module, trace, steps, found.output, train_mode=found.whole)
     notes += remarks

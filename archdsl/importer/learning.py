@@ -5,7 +5,6 @@ Equal logits in eval mode say nothing of ``detach``, ``no_grad``, hooks and func
 
 from __future__ import annotations
 
-from textwrap import shorten
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from archdsl.export.alive import drawing
 from archdsl.importer.findings import Finding
-from archdsl.importer.gate import build_alike, logits_of, places, slow_attention
+from archdsl.importer.gate import build_alike, logits_of, places, slow_attention, told
 from archdsl.importer.modules import rule_of
 from archdsl.importer.steps import Step
 from archdsl.importer.tables import names_of, tensor_of
@@ -23,7 +22,8 @@ from archdsl.ir.trace import Trace
 GRADIENT = 1e-3  # of the largest entry of a weight's gradient; what is looked for is a gradient of 0, or another sign
 FAINT = 1e-6  # of the largest gradient of all: rounding
 TRAINED = 1e-4  # of the largest logit in train mode, whose batch statistics amplify rounding
-IMAGES = 4  # batch normalisation of 1x1 needs some; two are enough where there is none
+IMAGES = 4  # batch normalisation of 1x1 needs some
+FEW = 3  # where there is none; another number than that of which the graph was taken
 
 
 def unlike(
@@ -37,7 +37,7 @@ def unlike(
     """
     found: tuple[Finding, ...] = ()
     remarks: list[str] = []
-    number = IMAGES if any("batchnorm" in type(m).__name__.lower() for m in source.modules()) else 2
+    number = IMAGES if any("batchnorm" in type(m).__name__.lower() for m in source.modules()) else FEW
     for dtype in (torch.float32, torch.float64):
         images = torch.randn(number, *trace.input, generator=torch.Generator().manual_seed(2)).to(dtype)
         try:
@@ -50,14 +50,10 @@ def unlike(
         except Exception as error:  # whatever a stranger's code may raise; in float64 what was found before stands
             source.eval()
             if dtype is torch.float32:
-                return (), (f"Not compared in train mode, where the source fails: {_line(error)}.",)
+                return (), (f"Not compared in train mode, where the source fails: {told(error)}.",)
         if not found:
             break
     return found, tuple(dict.fromkeys(remarks))
-
-
-def _line(error: Exception) -> str:
-    return shorten((str(error).strip().splitlines() or [type(error).__name__])[0], 200, placeholder=" …")
 
 
 def _gradients(
@@ -68,6 +64,8 @@ def _gradients(
     mine = {key: p for key, p in ours.named_parameters() if key in places and set(names_of(places[key])) <= set(theirs)}
     names = list(dict.fromkeys(n for key in mine for n in names_of(places[key])))
     wanted = [theirs[n] for n in names]
+    if not wanted:
+        return ()
     with torch.enable_grad():
         for p in (*wanted, *mine.values()):
             p.requires_grad_(True)
@@ -78,7 +76,7 @@ def _gradients(
             if given.requires_grad:
                 gradients = torch.autograd.grad(given, wanted, weights, allow_unused=True)
         except RuntimeError as error:
-            remarks.append(f"The source itself cannot be trained: {_line(error)}.")
+            remarks.append(f"The source itself cannot be trained: {told(error)}.")
             return ()
         found = torch.autograd.grad(ours(images.clone()), list(mine.values()), weights, allow_unused=True)
     known = dict(zip(names, gradients, strict=True))

@@ -24,7 +24,7 @@ from archdsl.importer.trace import BATCH, is_tensor
 from archdsl.importer.views import View
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()  # what follows from a refused place
-INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv", "setitem"})
+INPLACE = frozenset({"iadd", "isub", "imul", "itruediv", "ifloordiv"})
 COPIES = frozenset({"clone"})
 COUNTED = frozenset(  # how often a number is there changes what they give, or how many weights they have
     {"linear", "conv2d", "conv1d", "cat", "concat", "concatenate", "sum", "layer_norm", "group_norm"}
@@ -65,6 +65,7 @@ def lift(
         elif node.op == "output":
             result = fx.node.map_arg(node.args[0], lambda n: values[n])
         elif not is_tensor(got(node)):
+            _refuse_written(node, steps)
             values[node] = got(node)  # sizes and other plain values are those of the example
         else:
             values[node] = _value(graph, node, values, steps)
@@ -80,6 +81,12 @@ def lift(
     if steps.findings:
         raise Refused(name, tuple(dict.fromkeys(steps.findings)))
     return found
+
+
+def _refuse_written(node: fx.Node, steps: Steps) -> None:
+    """`x[…] = y` gives nothing, and changes x."""
+    if node.op == "call_function" and name_of(node.target) == "setitem":
+        steps.findings.append(Finding(_path(node), "setitem", "a part of a value is written to"))
 
 
 class Values(dict[fx.Node, Any]):

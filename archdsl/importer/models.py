@@ -108,7 +108,7 @@ def _file(source: Named) -> nn.Module:
         raise ArchError(f"`{name}` of {source.path} is a function", help=f"write {source.path}:{name}() to call it")
     try:
         made = maker()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         check_memory(error)
         raise ArchError(
             f"`{name}()` of {source.path} fails: {type(error).__name__}: {error}",

@@ -3,6 +3,7 @@ and hooks are refused by name, or said."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from textwrap import shorten
 from typing import Any
@@ -30,9 +31,10 @@ def prepared(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[str,
 
     Raises:
         Refused: weights that are computed from others; hooks that change something.
-        ArchError: lazy layers whose first run fails.
+        ArchError: it does not take one input, or has no weights; lazy layers whose first run fails.
     """
-    notes = _materialised(module, shape, name)
+    _takes_one(module, name)
+    notes = [*_single(module, name), *_materialised(module, shape, name), *_constants(module)]
     if found := tuple(_computed(module)):
         raise Refused(name, found)
     frozen = _grouped([n for n, p in module.named_parameters() if not p.requires_grad])
@@ -40,6 +42,41 @@ def prepared(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[str,
         notes.append(f"Frozen in the source (requires_grad=False): {frozen}; `train freeze(…)` does so here.")
         module.requires_grad_(True)
     return (*notes, *_hooks(module, shape, name))
+
+
+def _takes_one(module: nn.Module, name: str) -> None:
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ArchError(
+            f"{name} is made by torch.jit, and has no code that can be traced", help="name the class itself"
+        )
+    if type(module).forward is nn.Module.forward:
+        raise ArchError(f"{name} has no `forward`", help="name a module that computes something")
+    try:
+        given = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):  # a function without a signature
+        return
+    plain = [p for p in given if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    needed = [p for p in plain if p.default is p.empty]
+    if len(needed) > 1 or any(p.kind is p.KEYWORD_ONLY for p in needed) or (not given):
+        raise ArchError(
+            f"`forward` of {name} takes {', '.join(p.name for p in needed) or 'nothing'}, and a network here has one input",
+            help="write a module around it, or a function that makes one, which gives it the others",
+        )
+
+
+def _single(module: nn.Module, name: str) -> list[str]:
+    """The weights in single precision, on the CPU."""
+    held = [p for p in (*module.parameters(), *module.buffers()) if not is_lazy(p)]
+    if any(p.is_meta for p in held):
+        raise ArchError(f"{name} has no weights: they are on the device `meta`", help="make it without that device")
+    if any(p.device.type != "cpu" for p in held):
+        module.cpu()
+    kinds = {
+        str(p.dtype).removeprefix("torch.") for p in held if p.is_floating_point() and p.dtype is not torch.float32
+    }
+    if kinds:
+        module.float()
+    return [f"The source has weights in {', '.join(sorted(kinds))}; they are compared in float32."] if kinds else []
 
 
 def _materialised(module: nn.Module, shape: tuple[int, ...], name: str) -> list[str]:
@@ -65,6 +102,18 @@ def _materialised(module: nn.Module, shape: tuple[int, ...], name: str) -> list[
             tuple(Finding(_owner(n), n.rpartition(".")[2], "a lazy layer that eval mode does not run") for n in left),
         )
     return [f"Lazy layers ({_grouped(lazy)}) have the sizes that an input of {size} gives."]
+
+
+def _constants(module: nn.Module) -> list[str]:
+    """Parameters that are no floating-point numbers, which nothing can train, become buffers."""
+    moved = []
+    for path, part in module.named_modules():
+        for own, value in list(part.named_parameters(recurse=False)):
+            if not (value.is_floating_point() or value.is_complex()):
+                delattr(part, own)
+                part.register_buffer(own, value.detach())
+                moved.append(f"{path}.{own}" if path else own)
+    return [f"Parameters that are no floating-point numbers are constants: {', '.join(moved)}."] if moved else []
 
 
 def _computed(module: nn.Module) -> list[Finding]:

@@ -91,18 +91,22 @@ def once(graph: fx.GraphModule, steps: list[Step], whole: nn.Module | None, find
     """Each parameter is a weight of one layer, which steps may share: of none it would be lost, of several it would be
     counted twice. A tensor with several names has one of them afterwards."""
     tensors = dict(graph.named_parameters(remove_duplicate=False)) | dict(graph.named_buffers(remove_duplicate=False))
+    trained = dict(graph.named_parameters(remove_duplicate=False))
     used = Used(tensors)
     one_name(steps, tensors)
     for step, at, first in zip(steps, range(len(steps)), firsts(steps), strict=True):
         if first != at and step.op.entry.kind != "join":
             continue
         for weight in step.layer.weights:
+            if constant := [n for n in names_of(step.sources[weight]) if n not in trained]:
+                why = f"its {weight} would be `{constant[0]}`, which the source does not train: a buffer, or a plain attribute"
+                findings.append(Finding(step.path, step.op.name, why))
             if (other := used.add(step.sources[weight], step)) is not None:
                 how = f"shares its {weight} with {other.path}"
                 findings.append(Finding(step.path, step.op.name, f"{how}; `again(f)` shares all weights of a layer"))
     names = {s for step in steps for s in step.sources.values() if not isinstance(s, Recipe)}
     left: dict[str, int] = {}
-    for name, tensor in whole.named_parameters() if whole else ():
+    for name, tensor in whole.named_parameters() if whole is not None else ():
         if name not in names and (unused := tensor.numel() - used.count(tensor)):
             owner = name.rpartition(".")[0]
             left[owner] = left.get(owner, 0) + unused

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
@@ -24,6 +25,8 @@ from archdsl.importer.modules import OPENED, rule_of
 from archdsl.importer.proxies import GOT, Sized, Value
 
 BATCH = 2  # of the example; no word depends on it
+PLAIN = bool | int | float | str
+BY_VALUES = "code that depends on the values of a tensor can take another path for each input, which no text expresses"
 CHANGED = "a buffer that the forward pass changes; no word but batch normalisation keeps a state"
 
 
@@ -37,6 +40,16 @@ class _Tracer(fx.Tracer):
         self.sizes = sizes
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self.running = False
+
+    def create_args_for_root(self, root_fn: Any, is_module: bool, concrete_args: Any = None) -> tuple[Any, list[Any]]:
+        """Arguments behind the first that have a plain default have that, so that code may decide by them."""
+        function, args = super().create_args_for_root(root_fn, is_module, concrete_args)
+        for at, given in enumerate(args[2:], 2):
+            node = given.node if isinstance(given, fx.Proxy) else None
+            if node is not None and node.args and isinstance(node.args[0], PLAIN | None):
+                args[at] = node.args[0]
+                self.graph.erase_node(node)
+        return function, args
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if type(m).__module__.startswith("torch.nn.") and type(m).__name__ in OPENED:
@@ -166,9 +179,11 @@ def _graph(module: nn.Module, shape: tuple[int, ...], name: str) -> tuple[fx.Gra
             tracer.complete(graph)
     except Exception as error:
         check_memory(error)
+        if isinstance(error, DataDependentOutputException | DynamicOutputShapeException):
+            raise ArchError(f"no graph can be taken of {name}: {_line(error)}", help=BY_VALUES) from error
         size = "x".join(map(str, shape))
         raise ArchError(
-            f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives"
+            f"{name} does not take an input {size}: {_line(error)}", help="--input says what arrives, as one tensor"
         ) from error
     return graph, next(iter(tracer.drew), ""), changed
 
@@ -257,11 +272,8 @@ def _exported(module: nn.Module, shape: tuple[int, ...], name: str, before: str)
         _fill(graph, shape)
     except Exception as error:
         check_memory(error)
-        raise ArchError(
-            f"no graph can be taken of {name}: {before}",
-            help="code that depends on the values of a tensor can take another path for each input, which a text cannot express; "
-            f"torch.export says: {_line(error)}",
-        ) from error
+        help = f"{BY_VALUES}; torch.export says: {_line(error)}"
+        raise ArchError(f"no graph can be taken of {name}: {before}", help=help) from error
     return graph  # type: ignore[no-any-return]
 
 

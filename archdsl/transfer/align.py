@@ -36,6 +36,24 @@ def matched(new: Sequence[Unit], old: Sequence[Unit], labels: frozenset[str]) ->
     return pairs
 
 
+def by_names(new: Sequence[Unit], old: Sequence[Unit], ordered: bool) -> list[Unit]:
+    """The old units of a file that does not say in which order they act: those whose names the new net has, as they are there,
+    and the others behind those that they follow.
+
+    Args:
+        ordered: the file has an order of its own, which stays unless it has all of the new net by name.
+    """
+    place, held = {u.path: n for n, u in enumerate(new)}, {u.path: u for u in old}
+    if ordered and not all(u.path in held and u.same(held[u.path]) for u in new):
+        return list(old)
+    groups: list[tuple[int, list[Unit]]] = [(-1, [])]
+    for unit in old:
+        if unit.path in place:
+            groups.append((place[unit.path], []))
+        groups[-1][1].append(unit)
+    return [u for _, group in sorted(groups, key=lambda g: g[0]) for u in group]
+
+
 def _under(units: Sequence[Unit], labels: frozenset[str]) -> dict[tuple[str, ...], list[int]]:
     found: dict[tuple[str, ...], list[int]] = {}
     for number, unit in enumerate(units):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from archdsl.errors import EnvError
 from archdsl.ir.nodes import Again, Mark, Node, Ref, children
-from archdsl.transfer.align import How, matched
-from archdsl.transfer.read import Weights
+from archdsl.transfer.align import How, by_names, matched
+from archdsl.transfer.read import STORED, Weights
 from archdsl.transfer.reshape import refusal, reshaped
 from archdsl.transfer.units import BUFFERS, Unit, units_of
 from archdsl.transfer.wiring import Where, Wiring
@@ -78,8 +78,10 @@ def copy_weights(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, res
         EnvError: a tensor that is taken is not finite, or of another kind of number.
     """
     new, old = units_of(fresh), units_of(source.state)
-    pairs = matched(new, old, labels(trace.graph))
+    if source.guessed:
+        old = by_names(new, old, ordered=source.guessed == STORED)
     mine, theirs = Wiring(trace), Wiring(source.trace) if source.trace is not None else None
+    pairs = matched(_told(new, mine, theirs), _told(old, theirs, theirs), labels(trace.graph))
     state, lines, used = dict(fresh), [], set()
     for number, unit in enumerate(new):
         partner = old[pairs[number][0]] if number in pairs else None
@@ -102,7 +104,21 @@ def copy_weights(fresh: Mapping[str, Tensor], trace: Trace, source: Weights, res
     lines += [
         Line("", k, "dropped", _params(k.rpartition(".")[2], v)) for k, v in source.state.items() if k not in used
     ]
-    return Transfer(state, tuple(lines), source.source, source.sha, (*source.notes, *_rounded(fresh, source, lines)))
+    notes = (*source.notes, *_rounded(fresh, source, lines), *_guessed(source, lines))
+    return Transfer(state, tuple(lines), source.source, source.sha, notes)
+
+
+def _told(units: list[Unit], wiring: Wiring | None, both: Wiring | None) -> list[Unit]:
+    """The units with their kinds in their networks, where both of these are known."""
+    return units if wiring is None or both is None else [replace(u, kind=wiring.kind(u)) for u in units]
+
+
+def _guessed(source: Weights, lines: Iterable[Line]) -> list[str]:
+    """That layers of other names were matched in an order in which they need not act."""
+    number = sum(line.how in ("order", "size") for line in lines) if source.guessed else 0
+    tensors = f"{number} tensors of other names are" if number > 1 else "1 tensor of another name is"
+    what = f"{source.source} does not say in which order its weights act: {tensors} matched in {source.guessed}"
+    return [what] if number else []
 
 
 def _rounded(fresh: Mapping[str, Tensor], source: Weights, lines: Iterable[Line]) -> list[str]:

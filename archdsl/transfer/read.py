@@ -25,13 +25,15 @@ from archdsl.transfer.place import Place, check_promise, verified
 # Keys under which programs keep a state dict, in the order in which they are looked for.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "model_ema", "state_dict_ema", "net")
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile and Lightning
+SORTED, STORED = "the order of their names", "the order in which they are stored"
 SPEC_KEY = "archdsl.spec"  # of a safetensors header
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
     """The tensors of a source by name, in the order in which they act as far as it is known, on the CPU. ``sha`` is the
-    hash of the files, ``trace`` that of the network where it is known.
+    hash of the files, ``trace`` that of the network where it is known, ``guessed`` says in which order they are where they need
+    not act in it.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Weights:
     sha: str
     notes: tuple[str, ...] = ()
     trace: Trace | None = None
+    guessed: str = ""
 
 
 def read_weights(source: str, sha: str = "") -> Weights:
@@ -58,7 +61,9 @@ def read_weights(source: str, sha: str = "") -> Weights:
     state, others = _plain(state, place)
     trace, doubts = _trace(place, text)
     names, notes = _order(place, state, trace)
-    return Weights(source, {n: state[n] for n in names}, found, (*place.notes, *others, *notes, *doubts), trace)
+    guessed = "" if trace is not None or place.peer is not None else STORED if place.kind == "torch" else SORTED
+    said = (*place.notes, *others, *notes, *doubts)
+    return Weights(source, {n: state[n] for n in names}, found, said, trace, guessed)
 
 
 def trace_of(text: str, name: str = "<spec>", declared: Declared | None = None) -> Trace:
@@ -111,15 +116,17 @@ def _unpickled(path: Path) -> Any:
 def _plain(found: Any, place: Place) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The state dict in what a file holds, and that there are others, if there are."""
     notes: tuple[str, ...] = ()
-    held = [n for n in WRAPPERS if isinstance(found, Mapping) and isinstance(found.get(n), Mapping)]
+    inside = [n for n in WRAPPERS if isinstance(found, Mapping) and isinstance(found.get(n), Mapping)]
+    held = [n for n in inside if any(isinstance(v, Tensor) for v in found[n].values())]
     if held:
-        others = [f"`{n}`" for n in held[1:] if any(isinstance(v, Tensor) for v in found[n].values())]
-        if others:
+        if others := [f"`{n}`" for n in held[1:]]:
             notes = (f"{place.source} holds {', '.join(others)}, too: the weights are those of `{held[0]}`",)
         found = found[held[0]]
     if not isinstance(found, Mapping):
         raise EnvError(f"{place.file} holds no state dict", help="save `model.state_dict()`")
-    state = {str(k): v for k, v in found.items() if isinstance(v, Tensor) and not v.is_sparse and not v.is_quantized}
+    state = {
+        str(k): v if v.layout is torch.strided else v.to_dense() for k, v in found.items() if isinstance(v, Tensor)
+    }
     if not state:
         raise EnvError(f"{place.file} holds no weights", help="a state dict has a tensor for each weight")
     while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in state)), ""):

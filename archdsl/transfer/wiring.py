@@ -138,6 +138,14 @@ class Wiring:
             laid=_laid(spot) if "position" in spot.traits else None,
         )
 
+    def kind(self, unit: Unit) -> str:
+        """What these weights are: units of one size may be a convolution and a transposed one, a matrix and a table."""
+        spot = self.keys.get(next(iter(unit.keys.values())))
+        if spot is None:
+            return unit.kind
+        other = "turned" if self._turned(spot) else "table" if "table" in spot.traits else ""
+        return f"{other} {unit.kind}".lstrip()
+
     def _weights(self, spot: Spot) -> dict[str, Shape]:
         """Those of a layer, or of the one whose weights it uses."""
         return (self.paths[spot.row.module] if spot.row.module else spot).row.layer.weights

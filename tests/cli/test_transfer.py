@@ -102,3 +102,12 @@ def test_its_file_is_what_training_and_export_begin_with(capsys: Out, here: Path
     assert all(torch.equal(v, load_file("old.safetensors")[k]) for k, v in model.state_dict().items())
     assert main(["export", "old.arch", "x.onnx", "--weights", "gone.safetensors"]) == 4
     assert not (here / "x.onnx").exists()
+
+
+def test_weights_are_not_replaced_by_those_made_of_them(capsys: Out, here: Path) -> None:
+    assert main(["transfer", "old.pth", "old.arch", "-o", "w.safetensors"]) == 0
+    before = (here / "w.safetensors").read_bytes()
+    capsys.readouterr()
+    assert main(["transfer", "w.safetensors", "new.arch", "-o", "./w.safetensors"]) == 2
+    assert "w.safetensors is the source itself" in capsys.readouterr().err
+    assert (here / "w.safetensors").read_bytes() == before

@@ -86,9 +86,9 @@ def test_an_image_is_no_result(kinds: ModuleType) -> None:
 
 
 def test_a_reason_is_cut_between_words() -> None:
-    from archdsl.importer.learning import _line
+    from archdsl.importer.gate import told
 
-    said = _line(ValueError("expected version 0 instead of " + "1 or 2 or " * 40))
+    said = told(ValueError("expected version 0 instead of " + "1 or 2 or " * 40))
     assert len(said) <= 200
     assert said.endswith((" 1 …", " 2 …", " or …"))
 

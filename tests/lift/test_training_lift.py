@@ -122,3 +122,12 @@ def test_rates_that_grow_are_one_modifier_and_the_head_counts_blocks_without() -
     assert "+droppath(0.3)" in spec_of(Paths([0.05, 0.1, 0.15, 0.2, 0.25, 0.3]).eval(), SHAPE, "Paths").text
     text = spec_of(Paths([0.0, 0.0, 0.0, 0.1, 0.2, 0.3]).eval(), SHAPE, "Paths").text
     assert "+droppath" not in text or "differ by up to 0.150" in text
+
+
+@pytest.mark.parametrize(
+    ("rates", "off"), [([0.1, 0.2, 0.3, 0.0], 0.3), ([0.2, 0.4, 0.0, 0.0], 0.4), ([0.1, 0.2, 0.0, 0.3], 0.225)]
+)
+def test_the_head_compares_the_rates_of_the_same_block(rates: list[float], off: float) -> None:
+    pytest.importorskip("torchvision")
+    text = spec_of(Paths(rates).eval(), SHAPE, "Paths").text
+    assert "+droppath" not in text or f"differ by up to {off:.3f}" in text

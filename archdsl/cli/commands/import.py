@@ -54,13 +54,15 @@ def command(
     from archdsl.cli.output import put
     from archdsl.importer.sources import named
 
+    asked = named(source)
     if out is not None:
-        from archdsl.cli.support.targets import announce
+        from archdsl.cli.support.targets import announce, refuse_source
         from archdsl.export.target import check_target
 
+        refuse_source(out, asked.path)
         check_target(out)
         announce(out)
-    text, seen = found(named(source), input, trace=trace, unused=unused, time=time)
+    text, seen = found(asked, input, trace=trace, unused=unused, time=time)
     if out is None:
         put(text)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from archdsl.cli.output import say
@@ -13,6 +15,17 @@ from archdsl.runs.store.settings import SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def refuse_source(target: Path, source: str | Path | None) -> None:
+    """Refuse to replace what is read by what is made of it.
+
+    Raises:
+        ArchError: they are one file.
+    """
+    with suppress(OSError, ValueError):  # one of them is not there, or no path
+        if source is not None and os.path.samefile(target, source):
+            raise ArchError(f"{target} is the source itself, and would be replaced", help="give another name")
 
 
 def announce(*files: Path) -> None:
