@@ -21,6 +21,7 @@ from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
 from archdsl.limits import Limits
 from archdsl.registry import Entry, find, names, params
 from archdsl.syntax import ast
+from archdsl.words.modifiers.walk import has_body
 
 
 def network(expr: ast.Expr, env: Env) -> Node:
@@ -126,7 +127,7 @@ def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
             raise fail(
                 "A212", f"`{name}` cannot be a label: it is {what}", expr.span, f"write `{name.strip('_') or 'part'}_:`"
             )
-        return replace(node, label=name)
+        return Seq((node,), label=name, span=expr.span) if node.label else replace(node, label=name)
     raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")
 
 
@@ -147,7 +148,8 @@ def _repeat(left: ast.Expr, right: ast.Expr, expr: ast.Expr, env: Env) -> Node:
     before = env.budget.layers
     body = network(left, env)
     env.budget.spend((env.budget.layers - before) * (times - 1), expr.span)
-    block = Seq((Seq((body,), role="body"),), role="block", name="block", span=expr.span)
+    unit = body if has_body(body) else Seq((body,), role="body")
+    block = Seq((unit,), role="block", name="block", span=expr.span)
     return Seq((block,) * times, span=expr.span)
 
 
