@@ -126,7 +126,10 @@ WIRED = (
 )
 
 
-@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + WIRED])
+MINUS = "let h = 2\nlet k = 1\nlet low = - 1\nlet f(a, b=-k) = conv(8) slice(b) roll(-h, -a)\n" + HEAD + "net f(low)"
+
+
+@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + WIRED, MINUS])
 def test_the_unfolded_text_is_the_same_experiment(text: str) -> None:
     spec = load(text)
     assert load(Source("<ir>", _graph(spec))).hash == spec.hash
