@@ -17,7 +17,7 @@ from archdsl.ir.fans import OUTPUTS
 from archdsl.ir.make import node_made, node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
 from archdsl.ir.reserved import RESERVED_LABELS
-from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
+from archdsl.ir.symbol import HERE, OWN, ArithmeticMisfit, Symbol, moved
 from archdsl.limits import Limits
 from archdsl.registry import Entry, find, names, params
 from archdsl.syntax import ast
@@ -169,8 +169,11 @@ def _word(expr: ast.Word, env: Env) -> Node:
     if entry.kind == "join":
         return _join(expr, entry, env)
     args = bind(entry, expr.args, env, expr, _branch)
+    own = tuple([moved(a, OWN, HERE) for a in args]) if entry.kind == "block" else args
     try:
-        node = node_of(entry, args, expr.span)
+        node = node_of(entry, own, expr.span)
+        if isinstance(node, Fan) and own != args:  # it has no scope of its own
+            node = node_of(entry, args, expr.span)
     except ArithmeticMisfit as error:
         raise fail("A208", str(error), expr.span) from None
     if not isinstance(node, Op):
@@ -240,7 +243,10 @@ def _let(expr: ast.Word, env: Env) -> Node:
     let = env.lets[expr.name]
     if expr.stages is not None:
         return own_family(let, expr, env, network)
-    inner = env.enter(let, arguments(let, expr.args, env, expr.span), expr.span)
+    given = arguments(let, expr.args, env, expr.span)
+    inner = env.enter(let, given, expr.span)
+    for closure in given.values():
+        closure.scope = inner.scope
     complete(let, inner.locals, inner, expr.span)
     try:
         body = network(let.body, inner)
