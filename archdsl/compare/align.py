@@ -46,12 +46,15 @@ class Aligner:
         return sums[item.stop] - sums[item.start]
 
     def pairs(self, a: Part, b: Part) -> Iterator[Pair]:
-        """Pairs of items in the order of the networks; modules that belong together are followed into their insides."""
+        """Pairs of items in the order of the networks; modules that belong together are followed into their insides. Two modules
+        are a pair where the layers round them differ (``dropconnect``, ``shared``, ``ode``)."""
         yield from self.followed(self.matched(a.items, b.items))
 
     def followed(self, pairs: list[Pair]) -> Iterator[Pair]:
         for x, y in self.opened(pairs):
             if isinstance(x, Part) and isinstance(y, Part) and self.sign(x, True) != self.sign(y, False):
+                if wrapped(x) != wrapped(y):
+                    yield x, y
                 yield from self.pairs(x, y)
             elif isinstance(x, Part) and isinstance(y, Part):
                 yield from _side_by_side(x, y)
@@ -200,8 +203,7 @@ class Aligner:
 
     def described(self, item: Item, left: bool) -> Any:
         if isinstance(item, Part):
-            wrapper = (item.wrapper.op.entry, _plain(item.wrapper.op.args)) if item.wrapper else None
-            return item.name.rstrip(DIGITS), wrapper, tuple(self.sign(i, left) for i in item.items)
+            return item.name.rstrip(DIGITS), wrapped(item), tuple(self.sign(i, left) for i in item.items)
         value = (self.a if left else self.b).values[item.value]
         op = value.row.op
         steps = tuple(item.value - i for i in value.inputs) if len(value.inputs) > 1 else ()
@@ -211,7 +213,12 @@ class Aligner:
 def label(path: str, word: str) -> str:
     """What the author called a layer; empty where its name is the word's."""
     name = path.rpartition(".")[2]
-    return "" if stem(name.rstrip("_")) == stem(word) else name
+    return "" if stem(name).rstrip("_") == stem(word).rstrip("_") else name
+
+
+def wrapped(part: Part) -> Any:
+    """The layer round a module, without the network that is its argument; None where there is none."""
+    return (part.wrapper.op.entry, _plain(part.wrapper.op.args)) if part.wrapper else None
 
 
 def _plain(args: tuple[Any, ...]) -> tuple[Any, ...]:

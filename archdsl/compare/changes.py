@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from archdsl.compare.align import Aligner, label
-from archdsl.ir.outline import Leaf, leaves, outline
+from archdsl.ir.nodes import Seq
+from archdsl.ir.outline import Leaf, Part, leaves, outline
 from archdsl.ir.text import call
+from archdsl.registry import nets
 
 if TYPE_CHECKING:
     from archdsl.compare.align import Pair
@@ -23,8 +25,9 @@ _WORDS = 64  # characters of a module in words
 class Change:
     """A layer or module in which two networks differ.
 
-    status: ``changed`` has another word or other arguments, ``rewired`` reads other values, ``renamed`` has another label,
-        ``reshaped`` is the same for another shape, so that its weights or its work differ.
+    status: ``changed`` has another word or other arguments (of a layer round a module, whose insides have changes of their
+        own), ``rewired`` reads other values, ``renamed`` has another label, ``reshaped`` is the same for another shape, so that
+        its weights or its work differ.
     path: of the second network's module, or of the first one's where it is gone. before, after: in the language; empty
         where there is nothing. params, macs: what the second has more than the first. start, stop: its values in the
         outline of the network that has it.
@@ -119,6 +122,10 @@ def _change(a: Outline, b: Outline, pair: Pair, partner: dict[int, int], back: d
     if y is None and x is not None:
         params, macs = _figures(a, x)
         return Change("removed", x.path, _text(a, x), "", -params, -macs, x.start, x.stop)
+    if isinstance(x, Part) and isinstance(y, Part):  # what is inside has changes of its own
+        before, after = _round(x), _round(y)
+        kind: Status = "changed" if before and after else "added" if after else "removed"
+        return Change(kind, y.path, before, after, 0, 0, y.start, y.stop)
     assert isinstance(x, Leaf)
     assert isinstance(y, Leaf)
     before, after = _text(a, x), _text(b, y)
@@ -151,6 +158,15 @@ def _rewired(old: Sequence[int], new: Sequence[int], partner: dict[int, int], ba
 
 def _figures(outline: Outline, item: Item) -> tuple[int, int]:
     return outline.params(item.start, item.stop), outline.macs(item.start, item.stop)
+
+
+def _round(part: Part) -> str:
+    """The layer round a module in the language, with ``…`` for the network in it."""
+    if part.wrapper is None:
+        return ""
+    op = part.wrapper.op
+    inside = {i: Seq(()) for i in nets(op.entry) if op.args[i] is not None}
+    return call(replace(op, args=tuple(inside.get(i, a) for i, a in enumerate(op.args)))).replace("(id", "(…", 1)
 
 
 def _text(outline: Outline, item: Item) -> str:

@@ -26,11 +26,13 @@ MOST_ERRORS = 200  # that one expansion goes through; lets that double multiply 
 
 @dataclass
 class Closure:
-    """An argument with the names that were visible where it was written; evaluated on first use."""
+    """An argument with the names that were visible where it was written; evaluated on first use. ``scope``: where ``cin`` of
+    a value is read that was written outside of any let, at the let that it was given to."""
 
     expr: ast.Expr
     env: Env
     cache: dict[str, Any] = field(default_factory=dict)
+    scope: int | None = None
 
 
 @dataclass

@@ -106,20 +106,25 @@ class Filler:
         return _atom(new) if isinstance(node, ast.Hole) else new
 
     def sequence(self, node: ast.Seq) -> Any:
+        filled = [(old, new) for old in node.items if (new := self.fill(old)) is not None]
         items: list[Any] = []
-        for at, old in enumerate(node.items):
-            new = self.fill(old)
-            if new is None:
-                continue
+        for at, (old, new) in enumerate(filled):
             if isinstance(old, ast.Hole) and isinstance(new, ast.Seq):
-                behind = node.items[at + 1] if at + 1 < len(node.items) else None
-                if isinstance(behind, ast.Modifier) and not isinstance(new.items[0], ast.Modifier):
+                if _modifies(filled[at + 1 : at + 2]) and not isinstance(new.items[0], ast.Modifier):
                     items.append(ast.Group(new, new.span))  # the modifier rewrites the whole choice
                 else:
                     items.extend(new.items)
             else:
                 items.append(new)
         return ast.Seq(tuple(items), node.span) if len(items) > 1 else items[0] if items else None
+
+
+def _modifies(behind: list[tuple[ast.Expr, Any]]) -> bool:
+    """Whether the next item begins with a modifier: it is one, or the choice put in for it."""
+    return any(
+        isinstance(new.items[0] if isinstance(old, ast.Hole) and isinstance(new, ast.Seq) else new, ast.Modifier)
+        for old, new in behind
+    )
 
 
 def _atom(node: ast.Expr) -> ast.Expr:

@@ -17,10 +17,11 @@ from archdsl.ir.fans import OUTPUTS
 from archdsl.ir.make import node_made, node_of
 from archdsl.ir.nodes import Fan, Mark, Node, Op, Ref, Seq, children, count
 from archdsl.ir.reserved import RESERVED_LABELS
-from archdsl.ir.symbol import HERE, ArithmeticMisfit, Symbol
+from archdsl.ir.symbol import HERE, OWN, ArithmeticMisfit, Symbol, moved
 from archdsl.limits import Limits
 from archdsl.registry import Entry, find, names, params
 from archdsl.syntax import ast
+from archdsl.words.modifiers.walk import has_body
 
 
 def network(expr: ast.Expr, env: Env) -> Node:
@@ -126,7 +127,7 @@ def _labelled(name: str, node: Node, expr: ast.Label) -> Node:
             raise fail(
                 "A212", f"`{name}` cannot be a label: it is {what}", expr.span, f"write `{name.strip('_') or 'part'}_:`"
             )
-        return replace(node, label=name)
+        return Seq((node,), label=name, span=expr.span) if node.label else replace(node, label=name)
     raise fail("A217", f"the label `{name}` has no module to name", expr.span, "label a word or a group")
 
 
@@ -147,7 +148,8 @@ def _repeat(left: ast.Expr, right: ast.Expr, expr: ast.Expr, env: Env) -> Node:
     before = env.budget.layers
     body = network(left, env)
     env.budget.spend((env.budget.layers - before) * (times - 1), expr.span)
-    block = Seq((Seq((body,), role="body"),), role="block", name="block", span=expr.span)
+    unit = body if has_body(body) else Seq((body,), role="body")
+    block = Seq((unit,), role="block", name="block", span=expr.span)
     return Seq((block,) * times, span=expr.span)
 
 
@@ -167,8 +169,11 @@ def _word(expr: ast.Word, env: Env) -> Node:
     if entry.kind == "join":
         return _join(expr, entry, env)
     args = bind(entry, expr.args, env, expr, _branch)
+    own = tuple([moved(a, OWN, HERE) for a in args]) if entry.kind == "block" else args
     try:
-        node = node_of(entry, args, expr.span)
+        node = node_of(entry, own, expr.span)
+        if isinstance(node, Fan) and own != args:  # it has no scope of its own
+            node = node_of(entry, args, expr.span)
     except ArithmeticMisfit as error:
         raise fail("A208", str(error), expr.span) from None
     if not isinstance(node, Op):
@@ -238,7 +243,10 @@ def _let(expr: ast.Word, env: Env) -> Node:
     let = env.lets[expr.name]
     if expr.stages is not None:
         return own_family(let, expr, env, network)
-    inner = env.enter(let, arguments(let, expr.args, env, expr.span), expr.span)
+    given = arguments(let, expr.args, env, expr.span)
+    inner = env.enter(let, given, expr.span)
+    for closure in given.values():
+        closure.scope = inner.scope
     complete(let, inner.locals, inner, expr.span)
     try:
         body = network(let.body, inner)

@@ -78,6 +78,9 @@ class _Maker:
         if self.strided:
             args["s"] = stride
         inner = self.env.enter(self.let, args, self.expr.span)
+        for name, closure in stage.settings.items():
+            if name != "s":
+                args[name] = Closure(closure.expr, closure.env, scope=inner.scope)
         complete(self.let, inner.locals, inner, self.expr.span)
         return inner
 

@@ -41,7 +41,7 @@ def _used(roots: Iterable[ast.Node], lets: dict[str, ast.Let]) -> set[str]:
     used: set[str] = set()
     todo = list(roots)
     while todo:
-        names = {n.name for n in walk(todo.pop()) if isinstance(n, ast.Word)}
+        names = {n.name for n in walk(todo.pop()) if isinstance(n, ast.Word | ast.Modifier)}  # `-h` may be minus `h`
         fresh = (names & lets.keys()) - used
         used |= fresh
         todo += [lets[name] for name in fresh]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from archdsl.errors import InternalError, Span, SpecError, fail, suggest
@@ -172,7 +173,9 @@ def _word(expr: ast.Word, env: Env, rounded: bool = False) -> Any:
 def closure_value(closure: Closure) -> Any:
     """The value of an argument, worked out once."""
     if "value" not in closure.cache:
-        closure.cache["value"] = value(closure.expr, closure.env)
+        env = closure.env
+        env = env if env.scope is not None or closure.scope is None else replace(env, scope=closure.scope)
+        closure.cache["value"] = value(closure.expr, env)
     return closure.cache["value"]
 
 

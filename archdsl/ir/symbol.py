@@ -106,6 +106,15 @@ def evaluate(value: Any, cins: Mapping[int, int]) -> Any:
     return FUNCTIONS[value.op](*(evaluate(a, cins) for a in value.args))
 
 
+def moved(value: Any, scope: int, to: int) -> Any:
+    """The value with ``cin`` of a scope read in another one."""
+    if not isinstance(value, Symbol):
+        return value
+    if value.op == "cin":
+        return Symbol("cin", (to,)) if value.args[0] == scope else value
+    return Symbol(value.op, tuple([moved(a, scope, to) for a in value.args]), value.size)
+
+
 def make_divisible(value: float, divisor: int = 8) -> int:
     """The nearest multiple of ``divisor`` that loses at most a tenth (Howard et al. 2017; used by MobileNet and
     EfficientNet to scale widths)."""

@@ -60,7 +60,8 @@ def _one(node: Node, indent: str) -> str:
 
 
 def _items(node: Seq) -> list[str | Node]:
-    """The items of a sequence, anonymous ones inside it spliced in, equal neighbours folded to ``(…)*N``."""
+    """The items of a sequence, anonymous ones inside it spliced in, equal neighbours folded to ``(…)*N``. So is what has labels
+    inside, as ``(…)*1``: a block has names of its own."""
     flat = [x for item in node.items for x in _unfolded(item)]
     found: list[str | Node] = []
     at = 0
@@ -68,9 +69,18 @@ def _items(node: Seq) -> list[str | Node]:
         end = at + 1
         while end < len(flat) and isinstance(same := flat[end], Seq) and not same.label and same == flat[at]:
             end += 1
-        found += [flat[at]] if end == at + 1 else [flat[at], f"*{end - at}"]
+        found += [flat[at]] if end == at + 1 and not _names(flat[at]) else [flat[at], f"*{end - at}"]
         at = end
     return found
+
+
+def _names(node: Node) -> bool:
+    """Whether labels stand in a module that is no more than a bracket here: each may be there again in the next one."""
+    return (
+        isinstance(node, Seq)
+        and not node.label
+        and any(isinstance(x, Op | Seq | Fan) and x.label for item in node.items for x in _unfolded(item))
+    )
 
 
 def _unfolded(node: Node) -> list[Node]:
@@ -81,8 +91,10 @@ def _unfolded(node: Node) -> list[Node]:
 
 def _inner(node: Node) -> Node:
     """A sequence of one unlabelled sequence is that sequence."""
-    while isinstance(node, Seq) and not node.label and len(node.items) == 1 and isinstance(node.items[0], Seq):
-        node = node.items[0]
+    while isinstance(node, Seq) and not node.label and len(node.items) == 1 and isinstance(only := node.items[0], Seq):
+        if only.label:
+            break
+        node = only
     return node
 
 

@@ -65,14 +65,19 @@ def _expr(node: ast.Node, space: str, let: ast.Let | None, known: set[str]) -> I
     start, end = node.span.start, node.span.end
     if space in ast.SETTINGS and isinstance(node, ast.Binary):
         node = hyphenated(node)
+    kind: Kind
     match node:
         case ast.Word(name=name):
             if name in known:
                 yield Name("param", name, start, start + len(name), False, space, node, let)
             else:
-                kind: Kind = "setting" if space in ast.SETTINGS else "word"
+                kind = "setting" if space in ast.SETTINGS else "word"
                 yield Name(kind, name, start, start + len(name), False, space, node, let)
             yield from _call(node, "net" if space == "value" else space, let, known)
+        case ast.Modifier(name=name) if space == "value" or name in known:  # `-h` among arguments is minus `h`
+            kind = "param" if name in known else "word"
+            yield Name(kind, name, start + 1, start + 1 + len(name), False, space, node, let)
+            yield from _call(node, "net", let, known)
         case ast.Modifier(name=name):
             yield Name("modifier", name, start + 1, start + 1 + len(name), False, "modifier", node, let)
             yield from _call(node, "modifier", let, known)

@@ -83,6 +83,18 @@ def test_exit_codes(run: Run) -> None:
     assert run("diff", A, A, *GIVEN, "--format", "json").out.startswith('{\n  "same": true')
 
 
+def test_one_network_written_in_two_ways_has_no_changes(run: Run) -> None:
+    vgg, net = "vgg[8x2, 16] gap linear(10)", "(conv(8) relu)*2 maxpool conv(16) relu maxpool gap linear(10)"
+    done = run("diff", vgg, net, *GIVEN, "--full")
+    assert "are the same experiment" in done.out
+    assert "structure" not in done.out
+    text = "data fashion-mini\ntrain adam epochs({})"
+    found = [f"net {one}\n{text.format(n)}" for one, n in ((vgg, 3), (net, 4))]
+    same = json.loads(run("diff", *found, "--format", "json").out)
+    assert not same["same"]
+    assert same["changes"] == []
+
+
 def test_a_network_alone_has_no_settings(run: Run, repo_root: None) -> None:
     out = run("diff", "lenet5", "lenet[6(p=2), 16] flatten linear(10)", "--input", "1x28x28", "--classes", "10").out
     assert "B has a network only: settings are not compared" in out

@@ -126,7 +126,10 @@ WIRED = (
 )
 
 
-@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + WIRED])
+MINUS = "let h = 2\nlet k = 1\nlet low = - 1\nlet f(a, b=-k) = conv(8) slice(b) roll(-h, -a)\n" + HEAD + "net f(low)"
+
+
+@pytest.mark.parametrize("text", [BASE, *OTHER.values(), HEAD + WIRED, MINUS])
 def test_the_unfolded_text_is_the_same_experiment(text: str) -> None:
     spec = load(text)
     assert load(Source("<ir>", _graph(spec))).hash == spec.hash
@@ -150,3 +153,13 @@ def test_a_train_word_of_later_leaves_hashes_as_they_are() -> None:
         archdsl.load(text.format(t)).hash for t in ("adam", "adam(1e-3) epochs(10) batch(128)", "epochs(10)", "seed(0)")
     }
     assert len(same) == 1
+
+
+@pytest.mark.parametrize(
+    "net",
+    ["a: (b: (conv(8) relu))", "(f: (conv(8) relu))*2", "u(8) u(16)", "(f: conv(3) res(conv(3)))*2", "u(3) again(f)"],
+)
+def test_labels_that_are_there_again_survive_unfolding(net: str) -> None:
+    spec = load(f"{HEAD}let u(c) = f: conv(c) relu\nnet {net} gap linear(10)")
+    again = load(Source("<ir>", _graph(spec)))
+    assert (again.hash, again.cost) == (spec.hash, spec.cost)

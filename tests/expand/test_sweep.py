@@ -35,12 +35,21 @@ SPACES = (
     "{conv(8) {bn | } | conv(4)} relu",
     "conv(8) as x relu conv({8,16}) add(@x | id)",
     "vit[{16,32}x1](heads=2)",
+    "conv(4) {conv(8) relu conv(8) | conv(4)} {+res | } {+bn | } relu",
 )
 
 
 @pytest.mark.parametrize("text", SPACES)
 def test_both_ways_agree(text: str) -> None:
     agree(parse(text))
+
+
+def test_a_modifier_that_is_a_choice_rewrites_the_whole_choice_before_it() -> None:
+    """As a modifier does that is none: `{a b | c} +bn` is `(a b) +bn` in its first arm."""
+    arms = list(sweep(parse("conv(4) {conv(8) relu conv(8) | conv(4)} {+res | } {+bn | }")))
+    first = next(a for a in arms if list(a.choice.values())[1:] == ["", "+bn"])
+    written = next(iter(sweep(parse("conv(4) {conv(8) relu conv(8) | conv(4)} +bn"))))
+    assert first.cost == written.cost
 
 
 @pytest.mark.parametrize("net", ["unit(8) unit(8) {bn | ln}", "unit(8) {bn | ln}", "tie(8) {bn | ln} tie(8)"])

@@ -39,6 +39,15 @@ def test_renaming(editor: Editor) -> None:
     assert editor.ask("textDocument/prepareRename", t.PrepareRenameParams(**where)) is None
 
 
+def test_renaming_what_stands_behind_a_minus(editor: Editor) -> None:
+    uri = editor.open("let h = 2\nlet f(a) = roll(-a)\nnet conv(8) roll(-h) f(1)")
+    assert rename(editor, uri, "h = 2", 0, "by") == "let by = 2\nlet f(a) = roll(-a)\nnet conv(8) roll(-by) f(1)"
+    uri = editor.open("let h = 2\nlet f(a) = roll(-a)\nnet conv(8) roll(-h) f(1)")
+    assert rename(editor, uri, "-a", 1, "by") == "let h = 2\nlet f(by) = roll(-by)\nnet conv(8) roll(-h) f(1)"
+    hover = editor.ask("textDocument/hover", t.HoverParams(**editor.at(uri, "-h", 1)))
+    assert hover is not None
+
+
 def test_renaming_what_a_stage_gives(editor: Editor) -> None:
     uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
     assert rename(editor, uri, "s=1) =", 0, "t") == "let f(c, t=1) = conv(c, s=t)\nnet f[8x2(t=1), 16](t=2)"

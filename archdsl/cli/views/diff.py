@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.cli.views.params import optimizer_states
 from archdsl.compare import Change, changes, grouped
 from archdsl.compare.figures import Pair, figures, settings
+from archdsl.emit.canonical import canonical
 from archdsl.errors import ArchError
 from archdsl.files import inside
 from archdsl.registry.shapes import dims
@@ -57,9 +58,9 @@ def compared(a: Found, b: Found, out: Path, batch: int) -> Compared:
     bare = _bare(first) or _bare(second)
     runs = a.run is not None and b.run is not None
     differing = [] if bare else settings(_settings(a, runs), _settings(b, runs))
-    return Compared(
-        a, b, changes(first.trace, second.trace), pairs, differing, (_accuracies(a, out), _accuracies(b, out))
-    )
+    alike = canonical(first.trace, 0) == canonical(second.trace, 0)  # modules without a label may have any names
+    found = [] if alike else changes(first.trace, second.trace)
+    return Compared(a, b, found, pairs, differing, (_accuracies(a, out), _accuracies(b, out)))
 
 
 def _bare(spec: Spec) -> bool:

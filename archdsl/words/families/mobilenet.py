@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from archdsl.ir.make import Stage, fan, o, seq
 from archdsl.ir.nodes import Node
-from archdsl.ir.symbol import Symbol, apply, make_divisible
+from archdsl.ir.symbol import OWN, Symbol, apply, make_divisible, moved
 from archdsl.registry import Range, family
 from archdsl.registry.types import Act, Channels, Count, Size
 
@@ -137,7 +137,7 @@ def mobilenetv3(
         return made
 
     def block(stage: Stage, cin: Any, out: int, stride: int) -> Node:
-        hidden = None if stage.exp is None else times(stage, stage.exp)
+        hidden = None if stage.exp is None else moved(times(stage, stage.exp), OWN, SCOPE)
         return inverted(cin, hidden, out, stage.k, stride, stage.act, gate if stage.se else None)
 
     return chain(scaled(stages), block)

@@ -12,11 +12,11 @@ from archdsl.words.modifiers.walk import closed, flat, is_op, without
 
 
 def set_norm(term: Node, norm: Op | None) -> Node | None:
-    """The term with this normalisation (or none) in all places; None where it has no place."""
-    places = 0
+    """The term with this normalisation (or none) in all places; None where it has no place, so that none goes for nothing."""
+    places = taken = 0
 
     def sequence(node: Seq) -> Node:
-        nonlocal places
+        nonlocal places, taken
         kept = [n for n in flat(node) if not is_op(n, "centred")]
         items: list[Node] = []
         for at, item in enumerate(kept):
@@ -30,7 +30,7 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
                 items += [item] if norm is None else [item, norm]
             else:
                 items.append(item)
-        places += len(flat(node)) - len(kept)
+        taken += len(flat(node)) - len(kept)
         return replace(node, items=tuple(items))
 
     def branch(node: Node) -> Node:
@@ -58,7 +58,7 @@ def set_norm(term: Node, norm: Op | None) -> Node | None:
         return new
 
     result = inside(term)
-    return result if places else None
+    return result if places or (norm is None and taken) else None
 
 
 def _takes(node: Node, after: Node | None) -> bool:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archdsl.ir.make import o
-from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild, with_args
+from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild, with_args, with_items
 from archdsl.registry import Phase, modifier
 from archdsl.registry.types import Early, Late, Rate
-from archdsl.words.modifiers.walk import change_ops, closed, each_body, each_op, flat, is_op, sure_skip, without
+from archdsl.words.modifiers.walk import (
+    change_ops,
+    closed,
+    each_body,
+    each_op,
+    flat,
+    is_op,
+    is_open,
+    sure_skip,
+    weights,
+    without,
+)
 
 
 @modifier(
@@ -23,12 +34,20 @@ def drop(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | Non
     """Dropout in each block: before its last convolution (as in wide residual nets), or behind its only one."""
 
     def change(body: Seq) -> Node:
-        items = flat(body)
-        convs = [i for i, n in enumerate(items) if is_op(n, "weighted")]
-        at = convs[-1] if len(convs) > 1 else len(items)
-        return replace(body, items=(*items[:at], o.drop(p, early, late), *items[at:]))
+        items, dropout = flat(body), o.drop(p, early, late)
+        several = sum(map(weights, items)) > 1
+        return replace(body, items=_before_last(items, dropout) if several else (*items, dropout))
 
     return each_body(term, change)
+
+
+def _before_last(items: tuple[Node, ...], new: Node) -> tuple[Node, ...]:
+    """Layers with a new one before the last that has weights, inside of the let in which that is."""
+    at = max(i for i, item in enumerate(items) if weights(item))
+    last = items[at]
+    if is_open(last):
+        return (*items[:at], with_items(last, _before_last(flat(Seq(last.items)), new)), *items[at + 1 :])
+    return (*items[:at], new, *items[at:])
 
 
 def _undo_connect(term: Node) -> Node | None:
@@ -122,6 +141,9 @@ def zeroinit(term: Node) -> Node | None:
     """The last batch normalisation of each residual branch begins with a scale of 0, so that blocks begin as identity."""
     found = False
 
+    def put(node: Node, at: int, new: Node) -> Node:
+        return with_items(node, (*node.items[:at], new, *node.items[at + 1 :])) if isinstance(node, Seq) else new
+
     def last(node: Node) -> Node:
         nonlocal found
         items = node.items if isinstance(node, Seq) else (node,)
@@ -129,11 +151,11 @@ def zeroinit(term: Node) -> Node | None:
             item = items[at]
             if isinstance(item, Op) and item.name == "bn":
                 found = True
-                return Seq((*items[:at], with_args(item, zero=True), *items[at + 1 :]), role="body")
+                return put(node, at, with_args(item, zero=True))
             if isinstance(item, Seq) and not closed(item):
                 new = last(item)
                 if new is not item:
-                    return Seq((*items[:at], new, *items[at + 1 :]))
+                    return put(node, at, new)
             if is_op(item, "weighted"):
                 break
         return node

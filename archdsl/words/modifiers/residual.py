@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from archdsl.errors import fail
 from archdsl.ir.make import o, seq
-from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild
+from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild, with_items
 from archdsl.registry import Phase, modifier
 from archdsl.registry.types import Net
-from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op
+from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op, is_open
 
 
 def has_skip(node: Node) -> bool:
@@ -25,8 +26,9 @@ def _undo_res(term: Node) -> Node | None:
         nonlocal found
         if isinstance(node, Fan) and node.role == "res":
             found = True
-            return node.branches[0]
-        return node if closed(node) or not isinstance(node, Seq) else rebuild(node, strip)
+            branch = strip(node.branches[0])
+            return Seq((branch,), label=node.label) if node.label else branch
+        return node if closed(node) else rebuild(node, strip)
 
     result = strip(term)
     return result if found else None
@@ -51,14 +53,12 @@ def res(term: Node, skip: Net | None = None) -> Node | None:
     def wrap(body: Seq) -> Node:
         nonlocal place
         items = flat(body)
-        if not any(isinstance(i, Op | Fan) and _weighs(i) for i in items):
+        if not any(_is_layer(i) or not closed(i) for i in items if _weighs(i)):
             return body
         place = True
-        end = len(items)
-        while end > 0 and is_op(items[end - 1], "act"):
-            end -= 1
-        inner = Seq(items[:end], role="body", pre=body.pre)
-        return Seq((Fan(o.add(), (inner, skip or o.shortcut()), role="res", name="res"), *items[end:]))
+        kept, tail = _split(items)
+        inner = Seq(kept, role="body", pre=body.pre)
+        return Seq((Fan(o.add(), (inner, skip or o.shortcut()), role="res", name="res"), *tail))
 
     def block(node: Node) -> Node:
         nonlocal place
@@ -69,6 +69,24 @@ def res(term: Node, skip: Net | None = None) -> Node | None:
 
     result = each_block(term, block)
     return result if place else None
+
+
+def _split(items: tuple[Node, ...]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """Layers without the activations at their end, and those: also out of a let that ends in one."""
+    end = len(items)
+    while end > 0 and is_op(items[end - 1], "act"):
+        end -= 1
+    kept, tail = items[:end], items[end:]
+    if kept and is_open(last := kept[-1]):
+        inner, more = _split(flat(Seq(last.items)))
+        if more:
+            return (*kept[:-1], with_items(last, inner)), (*more, *tail)
+    return kept, tail
+
+
+def _is_layer(node: Node) -> bool:
+    """Whether a node is one layer with weights, or what modifiers take for one."""
+    return is_op(node, "weighted") or (isinstance(node, Seq) and node.role == "layer")
 
 
 def _weighs(node: Node) -> bool:
@@ -87,8 +105,8 @@ def _undo_pre(term: Node) -> Node | None:
             if is_op(node, "norm", "act"):
                 waiting.append(node)
             else:
-                out += [node, *waiting] if is_op(node, "weighted") else [node]
-                waiting = [] if is_op(node, "weighted") else waiting
+                out += [node, *waiting] if _is_layer(node) else [node]
+                waiting = [] if _is_layer(node) else waiting
         end = len(out)
         while end and is_op(out[end - 1], "act"):
             end -= 1
@@ -133,26 +151,46 @@ def pre(term: Node) -> Node | None:
 
     def turn(body: Seq, tail: tuple[Node, ...]) -> Seq:
         items = flat(body)
-        first = next((i for i, n in enumerate(items) if is_op(n, "weighted")), None)
+        first = next((i for i, n in enumerate(items) if _is_layer(n)), None)
         if first is None or body.pre:
             return body
         units: list[list[Node]] = []
         for node in (*items[first:], *tail):
-            if is_op(node, "weighted"):
+            if _is_layer(node):
                 units.append([])
             units[-1].append(node)
         ends.append(tuple(n for n in units[-1][1:] if is_op(n, "norm", "act")))
-        turned = [n for unit in units for n in (*unit[1:], unit[0])]
-        return replace(body, items=(*items[:first], *turned), pre=True)
+        turned = [n for unit in units for n in _turned(unit)]
+        return replace(body, items=(*items[:first], *turned), role="body", pre=True)
 
     def inside(block: Node) -> Node:
         fans = _residuals(block)
         if not fans:
             return each_body(block, lambda body: turn(body, ()))
-        return _turn_residual(block, turn)
+        return _turn_residual(block if isinstance(block, Seq) else Seq((block,)), turn)
 
     result = each_block(term, inside)
     return seq(result, Seq(ends[-1], pre=True)) if ends else None
+
+
+def _turned(unit: list[Node]) -> tuple[Node, ...]:
+    """A layer and what follows it, with the normalisation and the activation before it; dropout and gates stay behind it.
+
+    Raises:
+        SpecError: A210, another layer is between the two, which would act on another value then.
+    """
+    layer, *rest = unit
+    moved = [n for n in rest if is_op(n, "norm", "act")]
+    for node in rest[: rest.index(moved[-1])] if moved else ():
+        if not (closed(node) or is_op(node, "norm", "act", "drop")):
+            what = f"`{node.name}`" if isinstance(node, Op | Fan | Seq) and node.name else "other parts"
+            raise fail(
+                "A210",
+                f"`+pre` does not apply to a block that has {what} between a layer and its activation",
+                node.span,
+                "write the block out in the order that is meant, or take that layer out of it",
+            )
+    return (*moved, layer, *[n for n in rest if not is_op(n, "norm", "act")])
 
 
 def _residuals(node: Node) -> list[Fan]:

@@ -153,13 +153,20 @@ def _pointwise(op: Op) -> bool:
     paper="Howard et al. 2017, arXiv:1704.04861",
 )
 def dw(term: Node) -> Node | None:
-    """Convolutions with windows wider than 1×1 as depthwise ones followed by 1×1."""
+    """Convolutions with windows wider than 1×1 as depthwise ones followed by 1×1, which keeps groups and treatment of weights."""
     return _each_window(term, _separable)
 
 
 def _separable(c: Op) -> Node:
     spatial: dict[str, Any] = {n: arg(c, n) for n in ("k", "s", "p", "dilation")}
-    return Seq((o.dwconv(**spatial, bias=False), o.conv(arg(c, "out"), 1, bias=arg(c, "bias"))))
+    if arg(c, "ws") == "norm":
+        spatial["ws"] = "norm"
+    return Seq((o.dwconv(**spatial, bias=False), _of_label(with_args(c, k=1, s=1, p=None, dilation=1))), label=c.label)
+
+
+def _of_label(op: Op) -> Op:
+    """A layer without its label, which its place takes."""
+    return replace(op, label="", span=None)
 
 
 def _undo_ws(term: Node) -> Node | None:
@@ -244,7 +251,7 @@ def _undo_act(term: Node) -> Node | None:
 )
 def plus_act(term: Node, name: Act) -> Node | None:
     """Another activation in the place of each one (gates keep theirs)."""
-    return change_ops(term, lambda op: getattr(o, name)() if is_op(op, "act") else None)
+    return change_ops(term, lambda op: replace(getattr(o, name)(), label=op.label) if is_op(op, "act") else None)
 
 
 def _each_bias(term: Node, value: bool) -> Node | None:

@@ -4,9 +4,9 @@ layers made of layers (``sepconv``) stay closed."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
-from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild
+from archdsl.ir.nodes import Fan, Node, Op, Seq, arg, children, rebuild, with_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +57,29 @@ def in_body(block: Node, change: Callable[[Seq], Node]) -> Node:
     if has_body(block):
         return _bodies(block, change)
     if isinstance(block, Seq) and block.role == "block":
-        return replace(block, items=(change(Seq(block.items, role="body")),))
-    return change(block if isinstance(block, Seq) and not block.name else Seq((block,)))
+        return replace(block, items=(_within(Seq(block.items, role="body"), change),))
+    return _within(block if isinstance(block, Seq) and not (block.name or block.label) else Seq((block,)), change)
+
+
+def _within(body: Seq, change: Callable[[Seq], Node]) -> Node:
+    """A body changed where its layers are: a let or a label that is all of it is but a name for them."""
+    items = flat(body)
+    if len(items) != 1 or not is_open(only := items[0]):
+        return change(body)
+    inner = _within(Seq(only.items, role=body.role, pre=body.pre), change)
+    return replace(body, items=(with_items(only, (inner,)),), role="", pre=False)
+
+
+def is_open(node: Node) -> TypeGuard[Seq]:
+    """Whether a node is a name for the layers inside it, which modifiers see as if they stood there: a let, a label."""
+    return isinstance(node, Seq) and not (node.role or node.pre)
+
+
+def weights(node: Node) -> int:
+    """How many layers with weights a node is; one that modifiers leave closed is one layer, a join is none."""
+    if isinstance(node, Seq):
+        return sum(map(weights, node.items)) if is_open(node) else int(node.role == "layer")
+    return int(is_op(node, "weighted"))
 
 
 def sure_skip(node: Node) -> bool:
@@ -77,7 +98,7 @@ def has_body(node: Node) -> bool:
 
 def _bodies(node: Node, change: Callable[[Seq], Node]) -> Node:
     if isinstance(node, Seq) and node.role == "body":
-        return change(node)
+        return _within(node, change)
     return node if closed(node) else rebuild(node, lambda child: _bodies(child, change))
 
 

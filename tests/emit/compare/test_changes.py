@@ -40,10 +40,29 @@ HEAD = " gap linear(10)"
         ("conv(8) relu", "conv(16) relu", [("changed", "conv"), ("reshaped", "linear")]),
         ("vgg[8x1,16x1]", "body: vgg[8x1,16x1]", []),  # a module round all of it
         ("conv(8) ode(conv(8) relu)", "conv(8) ode(conv(8) tanh relu)", [("added", "ode.f.tanh")]),
+        ("dropconnect(conv(8) relu, 0.2)", "dropconnect(conv(8) relu, 0.5)", [("changed", "dropconnect")]),
+        ("conv(8) ode(conv(8) relu)", "conv(8) ode(conv(8) relu, t=2)", [("changed", "ode")]),
+        (
+            "conv(8) ode(conv(8) relu)",
+            "conv(8) ode(conv(8) gelu, rtol=0.1)",
+            [("changed", "ode"), ("changed", "ode.f.gelu")],
+        ),
+        (
+            "conv(8) shared(conv(8) relu, 2)",
+            "conv(8) shared(conv(8) relu, 3)",
+            [("changed", "shared"), ("reshaped", "shared.f.conv")],
+        ),
+        ("d: (conv(8) relu)", "d: (dropconnect(conv(8) relu, 0.2))", [("added", "d")]),
+        ("d: (dropconnect(conv(8) relu, 0.2))", "d: (conv(8) relu)", [("removed", "d")]),
     ],
 )
 def test_changes(a: str, b: str, expected: list[tuple[str, str]]) -> None:
     assert short(a + HEAD, b + HEAD) == expected
+
+
+def test_the_number_of_a_word_that_is_a_keyword_of_python_is_no_label() -> None:
+    found = between("conv(8) in relu conv(8, 5) in" + HEAD, "conv(8, 5) in" + HEAD)
+    assert "renamed" not in {c.status for c in found}
 
 
 def test_a_change_of_order_is_a_few_layers() -> None:
