@@ -98,7 +98,7 @@ class RunFolder:
     ) -> None:
         """Write what is run, and on what. ``facts`` are what the settings do not say of the data: where it came from,
         its classes, and the mean and standard deviation of its channels. ``conditions`` are what else the figures depend on: see
-        ``archdsl.runs.conditions``.
+        ``archdsl.runs.conditions``. How an earlier call ended is no longer known: the run is under way again.
         """
         experiment = self._experiment
         now = {**versions(device), **(conditions or {}), "plan": dict(plan)}
@@ -122,6 +122,8 @@ class RunFolder:
             (VERSIONS, as_json(now, indent=2)),
             (SPEC, text.encode("utf-8", "surrogateescape")),
         )
+        with writing(self.path):
+            (self.path / OUTCOME).unlink(missing_ok=True)
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Refuse to continue with a run under conditions that would give it other bits."""
