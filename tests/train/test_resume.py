@@ -231,3 +231,12 @@ def test_a_run_without_a_checkpoint_begins_by_the_options_of_the_new_call(tmp_pa
     straight = fit(build(spec.trace), experiment, out=tmp_path / "straight", device="cpu")
     assert run.plan == straight.plan
     assert sha(run) == sha(straight)
+
+
+def test_an_option_that_agrees_with_the_run_resumes_it(tmp_path: Path) -> None:
+    """Threads and layout are measured again by a new run of that precision, and the one that is resumed has its own."""
+    spec = load(SPECS["ode"])
+    experiment, own = experiment_of(spec), Plan(channels_last=True, threads=torch.get_num_threads(), fused=True)
+    run = fit(build(spec.trace), experiment, out=tmp_path, device="cpu", plan=own, limit=1e-6)
+    again = fit(build(spec.trace), experiment, out=tmp_path, device="cpu", speed="fp32", compile="off")
+    assert (again.folder, again.plan, again.result["status"]) == (run.folder, own.record(), "finished")
