@@ -59,7 +59,7 @@ class Training:
         """Train to the end and say what happens; the last event is Finished, Diverged, Stopped or TimedOut."""
         job, state = self.job, self.state
         while (state.step < job.steps or self._open) and not state.early_stopping.why:
-            end = yield from self._epoch((state.step - self._open) // job.per_epoch + 1)
+            end = yield from self._epoch(self.epoch)
             if end is not None:
                 yield end
                 return
@@ -86,8 +86,8 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next step belongs to, counted from 1."""
-        return min(self.state.step // self.job.per_epoch + 1, self.job.epochs)
+        """The epoch that is under way, counted from 1."""
+        return min((self.state.step - self._open) // self.job.per_epoch + 1, self.job.epochs)
 
     @property
     def _open(self) -> bool:

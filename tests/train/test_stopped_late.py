@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from archdsl.runs.events import EpochDone, Finished, Progress, Stopped
+from archdsl.runs.events import EpochDone, Finished, Progress, Resumed, Stopped
 from archdsl.runs.run import Run
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train import loop
@@ -140,6 +140,7 @@ def test_an_epoch_that_was_stopped_in_its_evaluation_is_logged_as_it_was(
             go(EVERY, tmp_path, listen=heard.append)
     go(EVERY, tmp_path, listen=heard.append)
     first, last = (e for e in heard if isinstance(e, EpochDone))
+    assert [e.epoch for e in heard if isinstance(e, Resumed)] == [2]
     assert [(e.lr, e.figures) for e in (first, last)] == [(e.lr, e.figures) for e in straight]
     assert last.figures["grad_norm"] > 0
     assert last.images_per_second == pytest.approx(90 / last.seconds)
