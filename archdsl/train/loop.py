@@ -213,7 +213,7 @@ class Training:
                 return None
             named = zip((f"{part}_loss", f"{part}_accuracy"), figures, strict=True)
             found |= {name: value for name, value in named if value is not None}
-        return found | spent.norms
+        return {**found, **spent.norms}
 
     def _evaluate(
         self,
