@@ -70,17 +70,18 @@ def row(folder: Path) -> Row:
     done = epochs(events)
     last: Mapping[str, Any] = done[-1] if done else {}
     valid = [e["valid_accuracy"] for e in done if e.get("valid_accuracy") is not None]
+    best, seconds = result.get("best_valid_accuracy"), result.get("seconds")
     figures = {
         **blank,
         "hash": str(run.settings.get("hash", ""))[:8],
         "status": status(run),
         "epochs": last.get("epoch", 0),
         "test_accuracy": result.get("test_accuracy"),
-        "best_valid_accuracy": result.get("best_valid_accuracy") or max(valid, default=None),
+        "best_valid_accuracy": best if best is not None else max(valid, default=None),
         "train_loss": last.get("loss"),
         **(_of_task(run) if run.result else {}),
         "params": started.get("params"),
-        "seconds": result.get("seconds") or (sum(e.get("seconds") or 0.0 for e in done) if done else None),
+        "seconds": seconds if seconds is not None or not done else sum(e.get("seconds") or 0.0 for e in done),
     }
     return Row(folder, figures, flat({k: run.settings.get(k) for k in ("name", "data", "train")}))
 

@@ -263,14 +263,20 @@ def load_run(path: str | Path) -> Run:
             f"{folder} is not a run folder: it has no {SPEC}", help="give a folder that `archdsl train` made"
         )
     try:
-        found = next((folder / name for name in (RESULT, OUTCOME) if (folder / name).exists()), None)
         text = read_stored(folder / SPEC).decode("utf-8")
         settings = checked(folder / SETTINGS, read_settings(folder), check_settings)
         about = checked(folder / VERSIONS, read_object(folder / VERSIONS), check_versions)
-        result = renamed(checked(found, read_object(found), check_result)) if found else None
-        return Run(folder, text, settings, about, result)
+        return Run(folder, text, settings, about, _end_of(folder))
     except (OSError, ValueError) as error:
         raise damaged_run(folder, error) from error
+
+
+def _end_of(folder: Path) -> dict[str, Any] | None:
+    """The result of a run, or its outcome, which is gone once it is resumed or has a result."""
+    for name in (RESULT, OUTCOME, RESULT):
+        with suppress(FileNotFoundError):
+            return renamed(checked(folder / name, read_object(folder / name), check_result))
+    return None
 
 
 def check_writable(out: Path) -> None:

@@ -98,7 +98,7 @@ class RunFolder:
     ) -> None:
         """Write what is run, and on what. ``facts`` are what the settings do not say of the data: where it came from,
         its classes, and the mean and standard deviation of its channels. ``conditions`` are what else the figures depend on: see
-        ``archdsl.runs.conditions``.
+        ``archdsl.runs.conditions``. How an earlier call ended is no longer known: the run is under way again.
         """
         experiment = self._experiment
         now = {**versions(device), **(conditions or {}), "plan": dict(plan)}
@@ -122,14 +122,18 @@ class RunFolder:
             (VERSIONS, as_json(now, indent=2)),
             (SPEC, text.encode("utf-8", "surrogateescape")),
         )
+        with writing(self.path):
+            (self.path / OUTCOME).unlink(missing_ok=True)
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Refuse to continue with a run under conditions that would give it other bits."""
         for name in FOREIGN:
-            if before.get(name) != now.get(name):
+            if _alike(name, before.get(name)) != _alike(name, now.get(name)):
+                off = name == "deterministic" and before.get(name)
+                where = "with --deterministic" if off else "where it was started"
                 raise EnvError(
                     f"{self.path} was begun with {name} {before.get(name)}, and this is {now.get(name)}",
-                    help="resume it where it was started, or train it again with --again",
+                    help=f"resume it {where}, or train it again with --again",
                 )
 
     def _gone_on(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,6 +186,11 @@ class RunFolder:
 
     def _write(self, *files: tuple[str, bytes]) -> None:
         write_together([(self.path / name, data) for name, data in files], self._lock.check)
+
+
+def _alike(name: str, value: Any) -> Any:
+    """A condition as it is compared: which of several GPUs it was does not matter, as their names are compared, too."""
+    return str(value).partition(":")[0] if name == "device" else value
 
 
 def versions(device: str) -> dict[str, Any]:

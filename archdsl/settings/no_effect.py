@@ -6,6 +6,7 @@ A level of 0 in a study is meant as "off"; it is a warning all the same, since t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from archdsl.report.numbers import many
@@ -46,11 +47,16 @@ def settings_effects(data: DataSettings | None, train: TrainSettings, steps: Len
     for word in words:
         if word.idle:
             yield _warning(f"`{word.name}` changes nothing: its strength is 0", word)
+    short, said = _cut(train, steps), set[str]()
     for slot, setting in train.words():
-        if (remark := setting.idle(train)) is not None:
+        # `steps` may end a run before the epochs for which its words have room; what contradicts all of them is refused.
+        remark = setting.idle(short) or (setting.against(short) if short.epochs < train.epochs else None)
+        if remark is not None:
+            said.add(slot)
             yield _warning(remark.message, setting if isinstance(getattr(train, slot), tuple) else slot, remark.help)
-    yield from _numbers(train)
-    yield from _schedule(train, steps)
+    yield from _numbers(short)
+    if "schedule" not in said:
+        yield from _schedule(train, steps)
     yield from _losses(data, train)
     if steps is not None:
         yield from _lengths(data, train, steps)
@@ -60,7 +66,20 @@ def _warning(message: str, about: object, help: str = LEAVE) -> Finding:
     return Finding(message, help, about, "warning")
 
 
+def _cut(train: TrainSettings, steps: Length | None) -> TrainSettings:
+    """The settings with the epochs that are begun before ``steps`` ends the run."""
+    if steps is None or train.steps is None:
+        return train
+    return replace(train, epochs=min(train.epochs, -(-train.steps // steps.per_epoch)))
+
+
 def _numbers(train: TrainSettings) -> Iterator[Finding]:
+    if train.evaluate_every is not None and train.evaluate_every > train.epochs:
+        yield _warning(
+            f"`evaluate_every({train.evaluate_every})` has no effect: the run has {many(train.epochs, 'epoch')}",
+            "evaluate_every",
+            f"at most evaluate_every({train.epochs})",
+        )
     if train.ema == 0:
         yield _warning("`ema(0)` has no effect: its average is the weights themselves", "ema")
     if train.layerdecay == 1:

@@ -36,6 +36,7 @@ from archdsl.runs.events import (
 )
 from archdsl.runs.identify import data_changed, identified, others_said
 from archdsl.runs.run import Run, check_writable, find_run, load_run
+from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.writer import RunFolder
 from archdsl.settings.experiment import Experiment
 from archdsl.train.checks import explained, is_out_of_memory
@@ -91,7 +92,7 @@ def fit(
             else []
         )
         with explained(experiment):
-            setup = prepare(model, experiment, options, distributed, signals.wanted, before)
+            setup = prepare(model, experiment, options, distributed, signals.wanted, _begun(before, distributed))
             folder = RunFolder.open(out, experiment, again=options.again) if distributed.leads else None
             recorder = Recorder(folder, listen, changed=data_change(setup, experiment, options))
             try:
@@ -119,6 +120,12 @@ def _before(out: Path, experiment: Experiment, options: FitOptions, distributed:
                 run, ConditionOptions(options.speed, options.device, options.compile, options.deterministic)
             )
     return distributed.broadcast(run)
+
+
+def _begun(before: Run | None, distributed: Distributed) -> Run | None:
+    """The run where it has something to go on from; else it begins anew, by the options of this call."""
+    leading = distributed.leads and before is not None and Checkpoints(before.folder).exist()
+    return before if distributed.broadcast(leading) else None
 
 
 def data_change(setup: Setup, experiment: Experiment, options: FitOptions) -> Callable[[], str]:

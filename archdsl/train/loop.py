@@ -59,7 +59,7 @@ class Training:
         """Train to the end and say what happens; the last event is Finished, Diverged, Stopped or TimedOut."""
         job, state = self.job, self.state
         while (state.step < job.steps or self._open) and not state.early_stopping.why:
-            end = yield from self._epoch((state.step - self._open) // job.per_epoch + 1)
+            end = yield from self._epoch(self.epoch)
             if end is not None:
                 yield end
                 return
@@ -86,8 +86,8 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next step belongs to, counted from 1."""
-        return min(self.state.step // self.job.per_epoch + 1, self.job.epochs)
+        """The epoch that is under way, counted from 1."""
+        return min((self.state.step - self._open) // self.job.per_epoch + 1, self.job.epochs)
 
     @property
     def _open(self) -> bool:
@@ -122,13 +122,16 @@ class Training:
                 if figures.bad_step is not None:
                     break
                 shown = now
-                rate = (state.meter.seen - before) / (time.perf_counter() - begin)
-                yield Progress(number, state.step, figures.loss, figures.accuracy, rate)
+                # A checkpoint may follow, and what is done meanwhile is no training.
+                spent = self._clock(begin, before, number if group is groups[-1] else None)
+                yield Progress(
+                    number, state.step, figures.loss, figures.accuracy, spent.images / max(spent.seconds, 1e-9)
+                )
+                begin, before = time.perf_counter(), state.meter.seen
         figures = state.meter.read(distributed)  # waits for the device, so the time below is that of the work
-        took = self._clock(begin, before)
-        if groups or state.spent is None:  # else it was stopped behind its last step
-            state.spent = Spent(*took, self.update.gradient_norms() if self._looks(number) else {})
-        return (yield from self._end_epoch(number, figures, state.spent))
+        if groups:  # else it was stopped behind its last step
+            self._clock(begin, before, number)
+        return (yield from self._end_epoch(number, figures, state.spent or Spent()))
 
     def _left(self, seconds: float) -> float | None:
         """What is left of the time limit after so many seconds of training; None without a limit."""
@@ -210,7 +213,7 @@ class Training:
                 return None
             named = zip((f"{part}_loss", f"{part}_accuracy"), figures, strict=True)
             found |= {name: value for name, value in named if value is not None}
-        return found | spent.norms
+        return {**found, **spent.norms}
 
     def _evaluate(
         self,
@@ -239,12 +242,19 @@ class Training:
             task=job.task,
         )
 
-    def _clock(self, begin: float, before: int) -> tuple[float, int]:
-        """Count the seconds since ``begin`` and the images since ``before``, of all processes; gives both."""
+    def _clock(self, begin: float, before: int, ended: int | None = None) -> Spent:
+        """Count the seconds since ``begin`` and the images since ``before``, of all processes; gives those of the epoch so far.
+
+        Args:
+            ended: the epoch whose last step this was.
+        """
         state = self.state
         seconds, images = time.perf_counter() - begin, (state.meter.seen - before) * self.job.distributed.size
         state.seconds, state.images = state.seconds + seconds, state.images + images
-        return seconds, images
+        earlier = state.spent or Spent()
+        norms = self.update.gradient_norms() if ended is not None and self._looks(ended) else earlier.norms
+        state.spent = Spent(earlier.seconds + seconds, earlier.images + images, norms)
+        return state.spent
 
     def _finalise_weights(self) -> None:
         """Give the model the weights that it keeps, and exact statistics of batch norm where they are asked for."""

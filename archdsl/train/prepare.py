@@ -230,7 +230,8 @@ def _plan(
     planned: Mapping[str, Any] | None, distributed: Distributed,
 ) -> tuple[Plan, str]:  # fmt: skip
     """One plan for all processes. The leading one chooses it, and the others leave it the cores meanwhile."""
-    resumed, said = options.speed == "auto" and bool(planned), ""
+    # Options that conflict with the plan of the run have been refused.
+    resumed, said = bool(planned) and (options.speed == "auto" or options.plan is None), ""
     if planned and resumed:
         plan = Plan.of(planned)
     elif options.plan is not None:

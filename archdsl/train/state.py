@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -24,21 +25,21 @@ UpdateState = tuple[dict[str, Tensor], dict[str, Any]]  # tensors and plain valu
 
 
 class Spent(NamedTuple):
-    """What an epoch's steps took, and the norms of its last gradients by name, where they are recorded; kept by a run that is
-    stopped in the evaluation of the epoch.
+    """What the steps of an epoch took so far, and the norms of its last gradients by name, where they are recorded; kept by a
+    run that is stopped within the epoch or in its evaluation.
     """
 
-    seconds: float
-    images: int
-    norms: dict[str, float]
+    seconds: float = 0.0
+    images: int = 0
+    norms: Mapping[str, float] = MappingProxyType({})
 
 
 class TrainState:
     """Weights, averages, sums and counters of one seed.
 
     ``good`` are the last weights known to be finite, ``best`` those of the best epoch, where a run waits for a better one.
-    ``images`` and ``seconds`` count the finished parts of epochs. ``correct`` says of each test image whether the weights
-    that are kept classify it correctly; None before the test.
+    ``images`` and ``seconds`` count the parts of epochs up to the last look at the clock. ``correct`` says of each test image
+    whether the weights that are kept classify it correctly; None before the test.
     """
 
     def __init__(self, job: Job) -> None:
@@ -52,7 +53,7 @@ class TrainState:
         self.step = self.images = 0
         self.seconds = 0.0
         self.last: EpochDone | None = None
-        self.spent: Spent | None = None  # of an epoch that is being evaluated
+        self.spent: Spent | None = None  # of an epoch that has begun
         self.correct: Bools | None = None
 
     # -- the ends of steps, epochs and runs ---------------------------------------------------------------
@@ -160,7 +161,7 @@ class TrainState:
             "watch": self.early_stopping.state(),
             "update": plain,
             "last": {f: getattr(self.last, f) for f in self.last.__dataclass_fields__} if self.last else None,
-            **({"spent": list(self.spent)} if self.spent is not None else {}),
+            **({"spent": [*self.spent[:2], dict(self.spent.norms)]} if self.spent is not None else {}),
         }
         return {f"{part}/{name}": v for part, values in parts.items() for name, v in values.items()}, about
 

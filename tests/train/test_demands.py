@@ -41,6 +41,7 @@ REFUSED = [
     (NET, DATA, f"{TRAIN} milestones([3])", "a milestone after 3 epochs has no effect"),
     (NET, DATA, f"{TRAIN} restarts(3)", "`restarts` has no effect"),
     (NET, DATA, f"{TRAIN} lookahead(50)", "never moves the slow weights"),
+    (NET, DATA, f"{TRAIN} lookahead(2, 0)", "with alpha 0 never moves the slow weights"),
     (NET, DATA, f"{TRAIN} freeze(stem, until=5)", "`freeze` has no end"),
     (NET, DATA, f"{TRAIN} freeze(stem..linear)", "`freeze` leaves nothing to train"),
     (NET, DATA, f"{TRAIN} freeze(stem) freeze(linear)", "`freeze` leaves nothing to train"),

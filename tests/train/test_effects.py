@@ -50,6 +50,12 @@ IDLE = [
     (NET, DATA, f"{TRAIN} cooldown(0%)", "`cooldown` has no effect"),
     (NET, DATA, "train sgd(0.1) batch(32) epochs(4) step(2) steps(3)", "`step` has no effect"),
     (NET, f"{DATA} valid", "train sgd(0.1) plateau(9) epochs(10)", "`plateau(9)` has no effect"),
+    # `steps` ends these runs in their second epoch.
+    (NET, f"{DATA} valid", "train sgd(0.1) plateau(2) epochs(10) steps(2)", "and the run has 2"),
+    (NET, DATA, "train sgd(0.1) batch(32) steps(3) freeze(stem, until=5)", "`freeze` has no end: the run has 2 epochs"),
+    (NET, DATA, "train sgd(0.1) batch(32) steps(3) milestones([1, 5])", "a milestone after 5 epochs has no effect"),
+    (NET, DATA, "train sgd(0.1) batch(32) steps(3) evaluate_every(3)", "has no effect: the run has 2 epochs"),
+    (NET, DATA, f"{TRAIN} evaluate_every(2)", "`evaluate_every(2)` has no effect: the run has 1 epoch"),
     (NET, DATA, f"{TRAIN} steps(1000)", "`steps(1000)` has no effect: the run ends after 1 epoch, which are 2 steps"),
     (NET, DATA, "train sgd(0.1) batch(100) epochs(1)", "`batch(100)` is more than the 64 training images"),
     (NET, DATA, "train sgd(0.1) batch(64) accumulate(2) epochs(1)", "`accumulate` has no effect"),

@@ -83,3 +83,24 @@ def test_a_resumed_run_reads_as_a_straight_one() -> None:
     assert effective([STARTED, epoch(10, 0), STARTED, epoch(10), *straight[2:]]) == straight
     assert effective([STARTED]) == [STARTED]
     assert effective([STARTED, STARTED, {"event": "resumed", "step": 3}, epoch(10)]) == [STARTED, epoch(10)]
+
+
+def test_a_warning_before_a_run_is_resumed_leaves_its_epochs() -> None:
+    resumed, warned = {"event": "resumed", "step": 20}, {"event": "warned", "text": "the last line was dropped"}
+    before, after = [STARTED, epoch(10), epoch(20)], epoch(30)
+    assert effective([*before, STARTED, warned, resumed, after]) == [*before, warned, after]
+    assert effective([*before, STARTED, warned]) == before
+    # Killed before it could say that it goes on.
+    assert effective([*before, STARTED, warned, STARTED, warned, resumed, after]) == [*before, warned, after]
+    assert effective([STARTED, warned, epoch(10)]) == [STARTED, warned, epoch(10)]
+    assert effective([STARTED, warned]) == [STARTED, warned]
+
+
+def test_what_was_logged_behind_the_last_checkpoint_counts_once() -> None:
+    """The disk is full between the line of an epoch, or of the end, and the checkpoint or the result behind it."""
+    resumed, finished = {"event": "resumed", "step": 20}, {"event": "finished", "step": 20}
+    stopped = {"event": "stopped", "step": 20}
+    records = [STARTED, epoch(10), stopped, STARTED, resumed, epoch(20), STARTED, resumed, epoch(20, 2), finished]
+    straight = [STARTED, epoch(10), epoch(20, 2), finished]
+    assert effective(records) == straight
+    assert effective([*records, STARTED, resumed, finished]) == straight

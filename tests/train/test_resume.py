@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from archdsl.accelerate.plan import Plan
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.runs.events import EpochDone, Resumed, Started, Stopped, TimedOut
-from archdsl.runs.run import Run
+from archdsl.runs.identify import identified
+from archdsl.runs.index import status
+from archdsl.runs.run import Run, find_run, load_run
 from archdsl.train.fit import fit
 from archdsl.train.job import Job
 from archdsl.train.loop import Training
@@ -190,3 +193,50 @@ def test_the_limit_of_a_run_counts_all_calls_and_says_so(tmp_path: Path, monkeyp
         in again.result["message"]
     )
     assert go(text, tmp_path, limit=60.0).result["status"] == "finished"
+
+
+def test_how_a_call_ended_is_forgotten_once_the_run_goes_on(tmp_path: Path) -> None:
+    """Else an interrupted run, or one that trains, still counts as one that ran out of time or of memory."""
+    text, statuses = SPECS["ode"], list[str]()
+    run = go(text, tmp_path, limit=1e-6)
+    assert status(run) == "timeout"
+
+    def hear(event: object) -> None:
+        if isinstance(event, Resumed):
+            statuses.append(status(load_run(run.folder)))
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        go(text, tmp_path, listen=hear)
+    assert [*statuses, status(load_run(run.folder))] == ["running", "interrupted"]
+
+
+class Broken(Exception):
+    """What ends a run before its first checkpoint."""
+
+
+def test_a_run_without_a_checkpoint_begins_by_the_options_of_the_new_call(tmp_path: Path) -> None:
+    def breaks(event: object) -> None:
+        if isinstance(event, EpochDone):
+            raise Broken
+
+    spec = load(SPECS["ode"])
+    experiment, begun = experiment_of(spec), Plan(channels_last=True, threads=torch.get_num_threads())
+    with pytest.raises(Broken):
+        fit(build(spec.trace), experiment, out=tmp_path, device="cpu", plan=begun, listen=breaks)
+    found = find_run(tmp_path, identified(experiment))
+    assert found is not None
+    assert found.plan == begun.record()
+    run = fit(build(spec.trace), experiment, out=tmp_path, device="cpu")
+    straight = fit(build(spec.trace), experiment, out=tmp_path / "straight", device="cpu")
+    assert run.plan == straight.plan
+    assert sha(run) == sha(straight)
+
+
+def test_an_option_that_agrees_with_the_run_resumes_it(tmp_path: Path) -> None:
+    """Threads and layout are measured again by a new run of that precision, and the one that is resumed has its own."""
+    spec = load(SPECS["ode"])
+    experiment, own = experiment_of(spec), Plan(channels_last=True, threads=torch.get_num_threads(), fused=True)
+    run = fit(build(spec.trace), experiment, out=tmp_path, device="cpu", plan=own, limit=1e-6)
+    again = fit(build(spec.trace), experiment, out=tmp_path, device="cpu", speed="fp32", compile="off")
+    assert (again.folder, again.plan, again.result["status"]) == (run.folder, own.record(), "finished")

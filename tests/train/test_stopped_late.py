@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -11,10 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from archdsl.runs.events import EpochDone, Stopped
+from archdsl.runs.events import EpochDone, Finished, Progress, Resumed, Stopped
 from archdsl.runs.run import Run
+from archdsl.settings.experiment import TrainSettings
 from archdsl.train import loop
+from archdsl.train.loop import Training
 from archdsl.train.signals import Interrupted
+from archdsl.words.train.optimizers import Sgd
+from tests.train.nets import job
 from tests.train.test_resume import go, sha
 
 NET = "net conv(4) bn relu gap linear(classes)\n"
@@ -135,6 +140,47 @@ def test_an_epoch_that_was_stopped_in_its_evaluation_is_logged_as_it_was(
             go(EVERY, tmp_path, listen=heard.append)
     go(EVERY, tmp_path, listen=heard.append)
     first, last = (e for e in heard if isinstance(e, EpochDone))
+    assert [e.epoch for e in heard if isinstance(e, Resumed)] == [2]
     assert [(e.lr, e.figures) for e in (first, last)] == [(e.lr, e.figures) for e in straight]
     assert last.figures["grad_norm"] > 0
     assert last.images_per_second == pytest.approx(90 / last.seconds)
+
+
+def timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes a second, and nothing else takes time."""
+    now, real = [0.0], Training._step
+
+    def step(self: Training, *args) -> None:
+        real(self, *args)
+        now[0] += 1
+
+    monkeypatch.setattr(Training, "_step", step)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
+
+
+@pytest.mark.parametrize("at", [2, 4, 6], ids=["within an epoch", "behind its last step", "within the next one"])
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_time_of_an_epoch_that_was_not_trained_in_one_go_counts(
+    at: int, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to the checkpoint from which it is resumed."""
+    timed(monkeypatch)
+    settings = TrainSettings(Sgd(0.1, 0.9, False), epochs=2, batch=12, evaluate_every=1)
+
+    def told(events: list[object]) -> list[object]:
+        (end,) = (e for e in events if isinstance(e, Finished))
+        each = [(e.seconds, e.images_per_second, e.figures) for e in events if isinstance(e, EpochDone)]
+        return [*each, end.seconds, end.images_per_second]
+
+    straight = list(Training(job(settings)).events())
+    assert told(straight)[0][:2] == (4, 12)
+    first = Training(job(settings, every=0.0, stop=lambda: not killed and first.state.step == at))
+    heard: list[object] = []
+    for event in first.events():
+        heard.append(event)
+        if isinstance(event, Progress) and killed and event.step == at:
+            break
+    kept = json.loads(json.dumps(first.checkpoint()[1]))
+    second = Training(job(settings))
+    second.load(first.checkpoint()[0], kept)
+    assert told([*heard, *second.events()]) == told(straight)

@@ -121,6 +121,24 @@ def test_events_and_a_run_begun_anew(tmp_path: Path) -> None:
     folder.close()
 
 
+def test_a_run_is_resumed_on_another_gpu_of_its_kind(tmp_path: Path) -> None:
+    folder = RunFolder.open(tmp_path, experiment())
+    gpu = {"processor": "NVIDIA H200", "deterministic": True}
+    folder.describe("cuda:0", {}, {}, gpu)
+    folder.save({"w": torch.zeros(1)}, {"step": 1})
+    folder.describe("cuda:1", {}, {}, gpu)
+    assert load_run(folder.path).versions["device"] == "cuda:1"
+    with pytest.raises(EnvError, match="was begun with device cuda:1, and this is cpu") as caught:
+        folder.describe("cpu", {}, {}, gpu)
+    assert caught.value.help == "resume it where it was started, or train it again with --again"
+    with pytest.raises(EnvError, match="was begun with processor NVIDIA H200, and this is NVIDIA A100"):
+        folder.describe("cuda:1", {}, {}, {**gpu, "processor": "NVIDIA A100"})
+    with pytest.raises(EnvError, match="was begun with deterministic True, and this is False") as caught:
+        folder.describe("cuda:1", {}, {}, {**gpu, "deterministic": False})
+    assert caught.value.help == "resume it with --deterministic, or train it again with --again"
+    folder.close()
+
+
 def test_damaged_runs_are_reported(tmp_path: Path) -> None:
     good = finished(tmp_path, experiment())
     for name in ("settings.json", "versions.json", "result.json"):

@@ -15,7 +15,8 @@ from archdsl.runs.store.remedy import remedy
 from archdsl.runs.store.schema import check_event
 
 EVENTS = "events.jsonl"
-ENDS = frozenset({"stopped", "timedout", "oom"})  # a run continues after these
+# A run that is resumed has continued after these; after the last two it was ended before its result was written.
+ENDS = frozenset({"stopped", "timedout", "oom", "finished", "diverged"})
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
@@ -100,20 +101,28 @@ def repair(folder: Path) -> list[str]:
 def effective(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The records without those that a later ``resumed`` or a new beginning has superseded."""
     history: list[dict[str, Any]] = []
-    started: dict[str, Any] | None = None  # the last one, while nothing has come after it
+    begun: list[dict[str, Any]] = []  # the last start and its warnings, while nothing else has come after it
     for record in records:
         kind = record.get("event")
         if kind == "started":
-            started = record
+            begun = [record]
         elif kind == "resumed":
-            history = _until(history, record.get("step", 0)) or ([started] if started else [])
-            started = None
+            history = (_until(history, record.get("step", 0)) or begun[:1]) + begun[1:]
+            begun = []
+        elif kind == "warned" and begun:  # it may be resumed yet
+            begun.append(record)
         else:
-            if started is not None:  # it began again
-                history = [started]
-            started = None
+            if begun:  # it began again
+                history, begun = begun, []
+            if kind == "epochdone":
+                history = [r for r in history if not _repeats(record, r)]
             history.append(record)
-    return history or ([started] if started else [])
+    return history or begun
+
+
+def _repeats(record: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether an epoch was logged before: a run that was stopped in its evaluation, and again before its checkpoint."""
+    return before.get("event") == "epochdone" and before.get("step", -1) == record.get("step")
 
 
 def _until(history: list[dict[str, Any]], step: int) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from archdsl.train.metrics import Figures, HitMeter, Meter
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
 from archdsl.train.scores import Scores
+from archdsl.train.state import Spent
 from archdsl.train.step import forward, train_step
 
 
@@ -67,6 +68,7 @@ class FusedTrainer:
             figures = self._epoch(epoch)
             self.fused.give(self.models)
             if figures is None:
+                self._count((time.perf_counter() - begin) / len(self.replicas))
                 yield from ((n, Stopped(epoch, self.step)) for n in range(len(self.replicas)))
                 return
             # A replica's part of the time on the device.
@@ -118,11 +120,16 @@ class FusedTrainer:
             self._evaluate(feeds, [Meter(self.device) for _ in feeds]) if feeds else [(None, None)] * len(states)
         )
         finished = []
+        self._count(seconds)
         for state, now, validated in zip(states, figures, valid, strict=True):
-            images = state.meter.seen
-            state.seconds, state.images = state.seconds + seconds, state.images + images
-            finished.append(state.finish_epoch(epoch, now, validated, self.update.rate, seconds, images))
+            finished.append(state.finish_epoch(epoch, now, validated, self.update.rate, seconds, state.meter.seen))
         yield from enumerate(finished)
+
+    def _count(self, seconds: float) -> None:
+        """Count a replica's part of the time of an epoch, and its images."""
+        for state in (replica.state for replica in self.replicas):
+            state.seconds, state.images = state.seconds + seconds, state.images + state.meter.seen
+            state.spent = Spent(seconds, state.meter.seen)
 
     @torch.no_grad()
     def _evaluate(

@@ -106,9 +106,14 @@ class Lookahead(TrainWord):
         return 1 - (1 - self.alpha) * part
 
     def against(self, others: Others) -> Remark | None:
-        if others.ema is None:
+        if others.ema is not None:
+            return Remark("`ema` and `lookahead` both say which averaged weights are kept", "keep one of them")
+        if self.alpha or self.power:
             return None
-        return Remark("`ema` and `lookahead` both say which averaged weights are kept", "keep one of them")
+        return Remark(
+            "`lookahead` with alpha 0 never moves the slow weights: the initial weights would be tested",
+            "alpha above 0, such as lookahead(5, 0.5)",
+        )
 
     def idle(self, others: Others) -> Remark | None:
         if self.alpha != 1:
