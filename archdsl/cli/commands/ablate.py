@@ -39,7 +39,7 @@ from archdsl.cli.support.study_options import (
     Without,
     runs_of,
 )
-from archdsl.cli.support.study_report import check_columns, check_html, planned_notes, put_study, report, selected
+from archdsl.cli.support.study_report import check_columns, check_html, report, selected
 from archdsl.runs.conditions import ConditionOptions
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from archdsl.study.execute.execution import Execution
     from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.estimate import Estimate
     from archdsl.study.plan.file import StudyFile
 
 SOME_FAILED = 3
@@ -132,6 +131,7 @@ def command(
     """
     given = locals()
     from archdsl.cli.output import say
+    from archdsl.cli.support.dry_run import put_preview
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.execute.execution import ExecutionOptions, executions, results_of
@@ -150,8 +150,9 @@ def command(
         say(f"note: {text}")
     if columns:
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
+    how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
     if dry_run:
-        _preview(chosen, runner, jobs, device, format, detect, requested)
+        put_preview(chosen, runner, how, format, detect, requested)
         return
     check_writable(runs)
     if missing_data and runner.missing:
@@ -160,7 +161,6 @@ def command(
         stage.check(requested)
     if register:
         _register(chosen, runner)
-    how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
     warned: list[str] = []  # by tuning runs, and then not again
     with watched(watch, chosen, runner, requested.wanted, port):
         for execution in executions(chosen, runner, how):
@@ -236,36 +236,3 @@ def _carry_out(execution: Execution, quiet: bool, warned: list[str]) -> Mapping[
             watching.stopped(typed_command())
             raise
     return watching.conditions
-
-
-def _preview(
-    chosen: StudyFile,
-    runner: StudyRunner,
-    jobs: int | None,
-    device: str,
-    format: str,
-    detect: str | None,
-    requested: ConditionOptions,
-) -> None:
-    from archdsl.study.execute.execution import results_of
-    from archdsl.study.execute.worker_budget import worker_budget
-    from archdsl.study.plan.estimate import time_left
-    from archdsl.study.report.tables import duration, preview
-    from archdsl.study.report.tuning_text import beforehand
-
-    workers = worker_budget(runner.arms, runner.missing, device, jobs)
-    count, kind = workers.jobs, "cuda" if workers.gpu else "mps" if device == "mps" else "cpu"
-
-    def estimate(stage: StudyRunner) -> Estimate:
-        todo, known = stage.missing, stage.with_foreign(requested.wanted)
-        return time_left(stage.every, todo, known, min(count, len(todo) or 1), stage.runs, kind)
-
-    time, found = estimate(runner), runner.with_foreign(requested.wanted)
-    before = [
-        beforehand(len(stage.missing), len(stage.every), duration(estimate(stage).seconds))
-        for stage in runner.stages[:-1]
-    ]
-    states = [(cell.arm, found[cell.key]) for cell in runner.every]
-    results = results_of(chosen, runner, requested.wanted, look=False)
-    notes = [*before, *planned_notes(results, detect, format)]
-    put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.claims import ClaimedPair
-from archdsl.study.plan.plan import DAMAGED, ENDED, Found, foreign
+from archdsl.study.plan.plan import DAMAGED, ENDED, Found, distinct, foreign
 from archdsl.study.results.decide import REFERENCE, Deciding, DecisionOptions
 from archdsl.study.results.results import compared_twins
 from archdsl.study.results.scale import scale_of
@@ -73,6 +73,15 @@ class SequentialRun:
     def finished(self) -> bool:
         """Whether nothing is left to be run."""
         return self.deciding.finished or next(self._wanted(), None) is None
+
+    @property
+    def left(self) -> list[Cell]:
+        """The runs that may still be begun, each once: those of the reference and of the arms that are open."""
+        if self.deciding.finished:
+            return []
+        arms = (REFERENCE, *self.deciding.open)
+        found = [cell for arm in arms for cell in self.own[arm][self.deciding.blocks :]]
+        return [cell for cell in distinct(found) if not self.has(cell.key)]
 
     def under(self, conditions: Mapping[str, str]) -> None:
         """Take the conditions of the workers: results of others do not count, not even those that are there already."""
