@@ -55,6 +55,11 @@ def test_another_reference() -> None:
         ("where: params < 1\n", "no arm of the study is left"),
         ("where: not +bn\n", "is excluded by `where`"),
         ("baseline: {norn: none}\n", "unknown factor `norn`"),
+        (
+            "design: one-out\nbaseline: {norm: +ln, res: none}\n",
+            "the design `one-out` has no arm with norm +ln, res none",
+        ),
+        ("baseline: {norm: +ln}\nwhere: not norm = +ln\n", "is excluded by `where`"),
         ("baseline: {norm: +gn}\n", "no level `+gn`"),
     ],
 )
