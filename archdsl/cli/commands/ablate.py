@@ -209,9 +209,9 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     from archdsl.cli.output import say
     from archdsl.study.execute.register import plan_of, register
     from archdsl.study.execute.select import folder_of
-    from archdsl.study.plan.plan import ENDED
 
-    begun = sum(f.status in ENDED for stage in runner.stages for f in stage.found.values())
+    # Runs on other data are not of this plan.
+    begun = sum(f.status not in ("missing", "foreign") for stage in runner.stages for f in stage.found.values())
     say(register(folder_of(chosen, runner.runs), plan_of(chosen, *runner.untuned), begun))
 
 

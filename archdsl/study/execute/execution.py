@@ -25,6 +25,7 @@ from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import DAMAGED, begun_otherwise, distinct
+from archdsl.study.results.decide import WAITING
 from archdsl.study.results.results import Results, results
 
 
@@ -204,10 +205,15 @@ def results_of(
         fit_lines(study, runner.arms, runner.every),
     )
     folder, plan = folder_of(study, runner.runs), plan_of(study, *runner.untuned)
-    seen = looked(folder, len(study.seeds)) if look and found.done == found.planned and not study.sequential else []
+    seen = looked(folder, len(study.seeds)) if look and _settled(found) and not study.sequential else []
     before: tuple[str, ...] = ()
     if look and any(a.verdict is not None for a in found.compared):
         asked = plan_of(study, runner.arms, runner.every)
         before = asked_before(runner.runs, asked, {seed for a in found.arms for seed in a.values})
     tuning = None if runner.tuning is None else runner.tuning.outcome
     return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before, tuning=tuning)
+
+
+def _settled(found: Results) -> bool:
+    """Whether no run is left to be made: each has a result, or ended without one."""
+    return not any(arm.states.get(state) for arm in found.arms for state in (*WAITING, DAMAGED))

@@ -172,13 +172,14 @@ def each(results: Results, people: bool = True) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for a in results.arms:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
+        running = "running" in a.states  # a run that is there may lack its evaluation alone
         for seed in sorted(results.seeds[: a.planned]):
             status = (
                 UNTRAINED
                 if seed in a.untrained
                 else "finished"
                 if seed in a.figures
-                else failed.get((a.name, seed), "running" if seed in a.folders else "missing")
+                else failed.get((a.name, seed), "running" if running and seed in a.folders else "missing")
             )
             folder = a.folders.get(seed)
             run = RunFigures(a.figures[seed], a.arm.totals, folder) if seed in a.figures else None
