@@ -58,7 +58,9 @@ def test_a_plan_is_registered_before_a_run_that_failed_or_was_begun(
 
 
 def test_a_run_that_lacks_its_evaluation_is_not_running() -> None:
-    text = "base: |\n  net conv(4) drop(0.2) gap linear(10)\n  data fashion-mini\n  evaluate {mc(3) | mc(5)}\nseeds: 1\n"
+    text = (
+        "base: |\n  net conv(4) drop(0.2) gap linear(10)\n  data fashion-mini\n  evaluate {mc(3) | mc(5)}\nseeds: 1\n"
+    )
     arms = arms_of(study_of(text))
     every = cells(arms, range(1))
     found = {c.key: Found("missing", {}, {}, Path("runs/net-s0")) for c in every}
