@@ -165,8 +165,9 @@ def command(
     with watched(watch, chosen, runner, requested.wanted, port):
         for execution in executions(chosen, runner, how):
             current = _carry_out(execution, quiet, warned)
-            runner = execution.runner
-    results = results_of(chosen, runner, current if current is not None else requested.wanted)
+            runner, sequential = execution.runner, execution.sequential
+    stopped = sequential.stopped if sequential is not None else ""
+    results = results_of(chosen, runner, current if current is not None else requested.wanted, stopped=stopped)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)

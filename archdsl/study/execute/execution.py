@@ -26,7 +26,8 @@ from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import DAMAGED, begun_otherwise, distinct
 from archdsl.study.results.decide import WAITING
-from archdsl.study.results.results import Results, results
+from archdsl.study.results.results import ArmResult, Results, results
+from archdsl.study.stats.verdicts import OPEN
 
 
 @dataclass(frozen=True)
@@ -184,13 +185,18 @@ def run_options(
 
 
 def results_of(
-    study: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None, look: bool = True
+    study: StudyFile,
+    runner: StudyRunner,
+    current: Mapping[str, str] | None = None,
+    look: bool = True,
+    stopped: str = "",
 ) -> Results:
     """The results of a study as they are, with what is known of its plan.
 
     Args:
         current: conditions whose runs count; None: those that most runs have.
         look: somebody sees them, which is kept.
+        stopped: why no further run was begun now, which the store does not know.
     """
     found = results(
         study.title,
@@ -211,9 +217,17 @@ def results_of(
         asked = plan_of(study, runner.arms, runner.every)
         before = asked_before(runner.runs, asked, {seed for a in found.arms for seed in a.values})
     tuning = None if runner.tuning is None else runner.tuning.outcome
+    if stopped:
+        found = replace(found, arms=(found.arms[0], *(_stopped(arm, stopped) for arm in found.arms[1:])))
     return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before, tuning=tuning)
 
 
 def _settled(found: Results) -> bool:
     """Whether no run is left to be made: each has a result, or ended without one."""
     return not any(arm.states.get(state) for arm in found.arms for state in (*WAITING, DAMAGED))
+
+
+def _stopped(arm: ArmResult, why: str) -> ArmResult:
+    """An arm with the reason why it ends, if it is open and has none."""
+    decided = arm.verdict is not None and arm.verdict.decision != OPEN
+    return arm if decided or arm.decision.why else replace(arm, decision=replace(arm.decision, why=why))

@@ -61,6 +61,7 @@ class SequentialRun:
         self.begun: set[str] = set(lost)
         self.tried: set[str] = set(lost)
         self.others: set[str] = set()  # runs of other conditions, which do not count
+        self.stopped = ""  # why no further run was begun; "" where none was wanted
         self._ready: deque[Sequence[Cell]] = deque()
         self._began = clock()
         self._rate: list[float] = []  # seconds a MAC of the runs that ended
@@ -121,7 +122,8 @@ class SequentialRun:
         groups: list[Sequence[Cell]] = []
         while len(groups) < idle and (group := self._one()) is not None:
             if self._late(group):
-                self.deciding.stop(f"the budget of {self.seconds:,.0f} s is spent")
+                self.stopped = f"the budget of {self.seconds:,.0f} s is spent"
+                self.deciding.stop(self.stopped)
                 return groups
             self.begun |= {cell.key for cell in group}
             groups.append(group)
