@@ -140,6 +140,8 @@ def command(
 
     chosen, runs = selected(given), runs_of(study, runs)
     _check_options(detect, fuse, html)
+    if dry_run:
+        _check_dry({"--register": register, "--html": html is not None, "--watch": watch, "--port": port is not None})
     watch = check_watch(watch, port)
     chosen, runner = prepared(chosen, runs, data_root)
     requested = ConditionOptions(chosen.precision, device)
@@ -181,6 +183,18 @@ def _check_options(detect: str | None, fuse: str, html: Path | None) -> None:
     amount(detect or "1%", "--detect")
     most_together(fuse, gpu=False)
     check_html(html)
+
+
+def _check_dry(given: Mapping[str, bool]) -> None:
+    """Refuse what a dry run would leave undone without a word.
+
+    Raises:
+        ArchError: it names the option.
+    """
+    from archdsl.errors import ArchError
+
+    if option := next((name for name, stated in given.items() if stated), None):
+        raise ArchError(f"{option} has no effect with --dry-run, which writes nothing", help="leave one of the two out")
 
 
 def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
