@@ -200,6 +200,12 @@ def _design(study: StudyFile, factors: tuple[Factor, ...]) -> Design:
         return make("grid", (), ())
     axis = len(factors) == 1 and factors[0].is_axis
     name = study.design or ("one-out" if study.factors and len(study.base) == 1 and not axis else "grid")
+    if name.startswith("frac") and (outer := next((f for f in factors if any("{" in lv for lv in f.levels)), None)):
+        raise ArchError(
+            f"`{name}` takes factors that every arm has, and a level of `{outer.shown}` has a hole: arms with its other level "
+            "lack that factor",
+            help="take full, or put the hole beside the other one",
+        )
     return make(name, tuple(len(f.levels) for f in factors), tuple(f.name for f in factors))
 
 
