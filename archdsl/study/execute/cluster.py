@@ -235,7 +235,7 @@ class Cluster:
         if not any(member.born is None for member in self.members.values()):
             raise EnvError(said, help="install the same version of archdsl and of what it needs on all nodes")
         if self.stillborn == STILLBORN + 1:
-            notice(f"{said}; the study goes on with those that are up")
+            notice(f"{said}; the study continues with those that are up")
 
     def _news(self, ray: Any) -> Iterator[RunProgress]:
         for member in self.members.values():
