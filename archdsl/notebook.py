@@ -109,8 +109,8 @@ def ablate(
     for execution in executions(chosen, runner, how):
         if execution.needed:
             execution.run()
-        runner = execution.runner
-    return _reported(chosen, runner)
+        runner, sequential = execution.runner, execution.sequential
+    return _reported(chosen, runner, sequential.stopped if sequential is not None else "")
 
 
 def report(
@@ -248,12 +248,12 @@ def _view(results: Results, rows: Rows) -> TableView:
     return TableView(table_of(results, rows), table_of(results, rows, people=False))
 
 
-def _reported(chosen: StudyFile, runner: StudyRunner) -> Report:
+def _reported(chosen: StudyFile, runner: StudyRunner, stopped: str = "") -> Report:
     from archdsl.runs.conditions import ConditionOptions
     from archdsl.study.execute.execution import results_of
     from archdsl.study.report.report_tables import table_of
 
-    found = results_of(chosen, runner, ConditionOptions(chosen.precision).of_options)
+    found = results_of(chosen, runner, ConditionOptions(chosen.precision).of_options, stopped=stopped)
     return Report(table_of(found, "arms"), table_of(found, "arms", people=False), found)
 
 

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.errors import ArchError, SpecError
+from archdsl.expand.text import canonical_text
 from archdsl.study.plan.arms import TOTALS, Arms, arms_of
 from archdsl.study.plan.file import study_of
+from archdsl.study.plan.match import match
 from archdsl.study.plan.where import condition
 
 BASE = "base: |\n  net vgg[8x1, 16x1] {norm: +bn | +ln | } {res: +res | }\n  data fashion-mini\n"
@@ -53,6 +55,11 @@ def test_another_reference() -> None:
         ("where: params < 1\n", "no arm of the study is left"),
         ("where: not +bn\n", "is excluded by `where`"),
         ("baseline: {norn: none}\n", "unknown factor `norn`"),
+        (
+            "design: one-out\nbaseline: {norm: +ln, res: none}\n",
+            "the design `one-out` has no arm with norm +ln, res none",
+        ),
+        ("baseline: {norm: +ln}\nwhere: not norm = +ln\n", "is excluded by `where`"),
         ("baseline: {norm: +gn}\n", "no level `+gn`"),
     ],
 )
@@ -94,6 +101,23 @@ def test_equal_budgets(quantity: str) -> None:
         assert arm.totals[quantity] == pytest.approx(target, rel=0.03)
         assert arm.spec.classes == 10
         assert f"(wanted {target:,})" in str(arm.matched)
+
+
+@pytest.mark.parametrize(
+    ("net", "kept"),
+    [
+        ("conv(16, k=4x5) relu conv(32, k=3x9) relu gap linear(10)", ["k=4x5", "k=3x9"]),
+        ("conv(16, s=2x2) avgpool(4x2) resize(9x9) conv(32) gap linear(10)", ["s=2x2", "avgpool(4x2)", "resize(9x9)"]),
+        ("vgg[16x2(k=3x1), 32x2^1]", ["x2(k=3x1)"]),
+    ],
+)
+def test_equal_budgets_change_widths_alone(net: str, kept: list[str]) -> None:
+    """A window, a stride and the size of an image are written like a stage, and are none."""
+    spec = arms(base=f"base: '{net}'\ndata: fashion-mini\n").reference.spec
+    found, how = match(spec, "params", 2 * spec.cost.params)
+    assert how.after == pytest.approx(how.target, rel=0.03)
+    for text in kept:
+        assert text in canonical_text(found.file)
 
 
 def test_a_budget_out_of_reach_is_said() -> None:

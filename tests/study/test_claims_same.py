@@ -6,6 +6,8 @@ import pytest
 
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.file import study_of
+from archdsl.study.report.claim_table import table
+from archdsl.study.report.claim_text import sentences
 from archdsl.study.results.projection import pairs_to_same
 from archdsl.study.stats.sequential import half_width
 from tests.study.test_claims import TEXT, made
@@ -37,6 +39,19 @@ def test_a_claim_of_same_goes_by_the_size_of_the_difference(
     assert claim.verdict is not None
     if design.startswith("seeds"):
         assert claim.verdict.decision == "better"
+
+
+def test_the_seeds_of_a_claim_are_those_of_its_interval() -> None:
+    """The sign is decided early; the claim is about the size, and goes on."""
+    names = [a.name for a in arms_of(study_of(TEXT)).arms]
+    found = made(f"max_seeds: 20\nsame: 1%\nclaims: ['{names[1]} same as base']\n", {names[1]: 0.01}, 0.0005)
+    (claim,) = found.claims
+    assert claim.verdict is not None
+    assert claim.verdict.decided is not None
+    assert claim.verdict.decided < claim.verdict.evidence.n == 20
+    assert "20 seeds" in next(iter(sentences(found)))
+    at = [column.id for column in table(found).columns].index("seeds")
+    assert table(found).rows[0][at] == 20
 
 
 @pytest.mark.parametrize("design", ["seeds: 12\n", "max_seeds: 20\n"])

@@ -153,6 +153,13 @@ def test_no_cluster_at_an_address(tmp_path: Path) -> None:
         list(Cluster(options(tmp_path), 1, address="localhost:1").run(requests))
 
 
+def test_actors_that_do_not_start_end_the_study(two_nodes: tuple[Any, Any], tmp_path: Path) -> None:
+    study = runner(tmp_path)
+    nodes = Cluster(options(tmp_path), 1, work="archdsl.not_on_this_node:work")
+    with pytest.raises(EnvError, match=r"4 actors of Ray in a row did not start: .*archdsl\.not_on_this_node"):
+        list(nodes.run([study.request(cell) for cell in study.missing]))
+
+
 SPACE = """
 net conv({width: 2..6 log}, s=4) {norm: bn | } relu {drop: drop({p: 0.1..0.5 uniform}) | } gap linear(10)
 data fashion-mini subset(200) valid(20%)

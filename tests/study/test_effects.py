@@ -5,8 +5,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from archdsl.errors import ArchError
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells
 from archdsl.study.plan.design import make
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import Found
+from archdsl.study.report.effect_table import table
 from archdsl.study.report.effects import effects, marginals
+from archdsl.study.results.results import results
 
 
 def responses(arms: tuple[tuple[int, ...], ...], seeds: int) -> dict[int, dict[int, float]]:
@@ -92,3 +99,26 @@ def test_marginal_means_of_a_grid() -> None:
     values = {n: {0: float(n)} for n in range(6)}
     found = {(m.name, m.level): m.per_seed[0] for m in marginals(design.arms, ["a", "b"], values)}
     assert found == {("a", 0): 0.5, ("a", 1): 2.5, ("a", 2): 4.5, ("b", 0): 2.0, ("b", 1): 3.0}
+
+
+NESTED = """\
+base: |
+  net conv(4) {h: conv(8) {act: relu | gelu} | conv(4)} {norm: bn | } gap linear(10)
+  data fashion-mini
+seeds: 2
+"""
+
+
+def test_a_factor_that_another_one_takes_out_has_no_interaction_with_it() -> None:
+    """Without `h` there is no `act`: half of the effect of `act` was shown as an interaction."""
+    study = study_of(f"{NESTED}design: pairs\n")
+    arms = arms_of(study)
+    every = cells(arms, study.seeds)
+    found = {c.key: Found("finished", {"test_accuracy": 0.5 + 0.01 * c.arm + 0.001 * c.seed}, {}) for c in every}
+    shown = table(results("t", "test_accuracy", arms, study.seeds, every, found)).rows
+    assert [row[0] for row in shown if row[1] == "interaction"] == ["h × norm", "act × norm"]
+
+
+def test_a_fraction_takes_factors_that_every_arm_has() -> None:
+    with pytest.raises(ArchError, match="takes factors that every arm has, and a level of `h` has a hole"):
+        arms_of(study_of(f"{NESTED}design: frac:III\n"))

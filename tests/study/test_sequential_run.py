@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from archdsl.study.execute.execution import results_of
+from archdsl.study.execute.runner import StudyRunner
 from archdsl.study.execute.sequential import SequentialRun
 from archdsl.study.plan.arms import arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.plan import Found
+from archdsl.study.report.notes import outcome as outcome_of
 from archdsl.study.results.decide import DecisionOptions
 from archdsl.study.results.results import results
 
@@ -76,3 +79,9 @@ def test_a_budget_of_time_begins_no_run_that_would_end_later(tmp_path: Path) -> 
     assert 9 <= taken <= 10
     assert {d.why for d in run.deciding.decisions()[1:]} == {"the budget of 10 s is spent"}
     assert run.finished
+    # The store does not know of the budget, and the table says it.
+    runner = StudyRunner(arms, every, tmp_path)
+    runner.found.update(found)
+    for stopped, said in (("", False), (run.stopped, True)):
+        shown = [*outcome_of(results_of(study, runner, look=False, stopped=stopped))]
+        assert any("the budget of 10 s is spent" in text for text in shown) is said

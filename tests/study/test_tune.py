@@ -110,6 +110,15 @@ def test_values_of_a_range(text: str, low: float, high: float, whole: bool) -> N
         assert value.endswith("%") == ("%" in text)
 
 
+def test_a_value_that_is_rounded_beyond_an_end_is_that_end() -> None:
+    """Three digits of 0.12355 are more than the upper end, which is nearer than the lower one."""
+    rate = Range("rate", "", ends=("0.01234", "0.1236"))
+    assert rate.at(0.9999) == "0.1236"
+    assert rate.at(0.0) == "0.01234"
+    percent = Range("x", "", ends=("1.234%", "12.36%"))
+    assert (percent.at(0.0), percent.at(0.9999)) == ("1.234%", "12.36%")
+
+
 def test_the_end_of_a_range() -> None:
     rate = Range("rate", "", geometric=True, ends=("1e-4", "1e-1"))
     assert [rate.end(v) for v in ("1.2e-4", "3e-3", "0.09", "1", "none")] == ["lower", "", "upper", "", ""]

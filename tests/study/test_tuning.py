@@ -81,7 +81,7 @@ def test_settings_that_diverge_or_do_not_train_lose(plan: TuningPlan) -> None:
     assert selected(plan, lambda arm, n: "diverged").picks == (0, 0)
 
 
-@pytest.mark.parametrize("status", ["missing", "interrupted", "running", "foreign"])
+@pytest.mark.parametrize("status", ["missing", "interrupted", "running", "foreign", "damaged"])
 def test_nothing_is_selected_before_every_run_has_ended(plan: TuningPlan, status: str) -> None:
     outcome = selected(plan, lambda arm, n: status if (arm, n) == (1, 4) else 0.5)
     assert outcome.picks is None

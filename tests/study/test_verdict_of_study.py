@@ -79,7 +79,7 @@ def test_a_run_that_diverged_is_refused_or_counted(run: Run, tmp_path: Path) -> 
     assert run(*asked, "--failed", "drop", "--missing", "drop").code == 0
 
 
-@pytest.mark.parametrize("state", ["running", "missing"])
+@pytest.mark.parametrize("state", ["running", "missing", "damaged"])
 def test_runs_under_way_are_left_out_by_name(run: Run, tmp_path: Path, state: str) -> None:
     results = made("seeds: 9\n", value)
     lines = csv_text(tables.each(results, people=False)).splitlines()

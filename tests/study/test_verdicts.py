@@ -175,7 +175,12 @@ def test_options_choose_the_design() -> None:
     assert chosen(max_seeds=7).seeds == tuple(range(7))
     assert decision_options(chosen(same="0.5%", alpha="1%", budget="40runs")).max_runs == 40
     assert decision_options(chosen(same="0.5%", alpha="1%")).alpha == 0.01
+    assert chosen(seeds=(3, 5, 7), until="decided", max_seeds=2).seeds == (3, 5)  # which were trained before
     for options, words in (
+        (
+            {"seeds": (3, 5, 7), "until": "decided", "max_seeds": 4},
+            "--max-seeds 4, and the study has a list of 3 seeds",
+        ),
         ({"seeds": "5", "max_seeds": 7}, "--max-seeds is of sequential designs"),
         ({"seeds": "0"}, "1 to 10,000"),
         ({"seeds": "many"}, "or auto"),

@@ -39,7 +39,7 @@ from archdsl.cli.support.study_options import (
     Without,
     runs_of,
 )
-from archdsl.cli.support.study_report import check_columns, check_html, planned_notes, put_study, report, selected
+from archdsl.cli.support.study_report import check_columns, check_html, report, selected
 from archdsl.runs.conditions import ConditionOptions
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from archdsl.study.execute.execution import Execution
     from archdsl.study.execute.runner import StudyRunner
-    from archdsl.study.plan.estimate import Estimate
     from archdsl.study.plan.file import StudyFile
 
 SOME_FAILED = 3
@@ -132,6 +131,7 @@ def command(
     """
     given = locals()
     from archdsl.cli.output import say
+    from archdsl.cli.support.dry_run import put_preview
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
     from archdsl.study.execute.execution import ExecutionOptions, executions, results_of
@@ -140,6 +140,8 @@ def command(
 
     chosen, runs = selected(given), runs_of(study, runs)
     _check_options(detect, fuse, html)
+    if dry_run:
+        _check_dry({"--register": register, "--html": html is not None, "--watch": watch, "--port": port is not None})
     watch = check_watch(watch, port)
     chosen, runner = prepared(chosen, runs, data_root)
     requested = ConditionOptions(chosen.precision, device)
@@ -150,8 +152,9 @@ def command(
         say(f"note: {text}")
     if columns:
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
+    how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
     if dry_run:
-        _preview(chosen, runner, jobs, device, format, detect, requested)
+        put_preview(chosen, runner, how, format, detect, requested)
         return
     check_writable(runs)
     if missing_data and runner.missing:
@@ -160,13 +163,13 @@ def command(
         stage.check(requested)
     if register:
         _register(chosen, runner)
-    how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
     warned: list[str] = []  # by tuning runs, and then not again
     with watched(watch, chosen, runner, requested.wanted, port):
         for execution in executions(chosen, runner, how):
             current = _carry_out(execution, quiet, warned)
-            runner = execution.runner
-    results = results_of(chosen, runner, current if current is not None else requested.wanted)
+            runner, sequential = execution.runner, execution.sequential
+    stopped = sequential.stopped if sequential is not None else ""
+    results = results_of(chosen, runner, current if current is not None else requested.wanted, stopped=stopped)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
     if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
@@ -180,6 +183,18 @@ def _check_options(detect: str | None, fuse: str, html: Path | None) -> None:
     amount(detect or "1%", "--detect")
     most_together(fuse, gpu=False)
     check_html(html)
+
+
+def _check_dry(given: Mapping[str, bool]) -> None:
+    """Refuse what a dry run would leave undone without a word.
+
+    Raises:
+        ArchError: it names the option.
+    """
+    from archdsl.errors import ArchError
+
+    if option := next((name for name, stated in given.items() if stated), None):
+        raise ArchError(f"{option} has no effect with --dry-run, which writes nothing", help="leave one of the two out")
 
 
 def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
@@ -209,9 +224,9 @@ def _register(chosen: StudyFile, runner: StudyRunner) -> None:
     from archdsl.cli.output import say
     from archdsl.study.execute.register import plan_of, register
     from archdsl.study.execute.select import folder_of
-    from archdsl.study.plan.plan import ENDED
 
-    begun = sum(f.status in ENDED for stage in runner.stages for f in stage.found.values())
+    # Runs on other data are not of this plan.
+    begun = sum(f.status not in ("missing", "foreign") for stage in runner.stages for f in stage.found.values())
     say(register(folder_of(chosen, runner.runs), plan_of(chosen, *runner.untuned), begun))
 
 
@@ -236,36 +251,3 @@ def _carry_out(execution: Execution, quiet: bool, warned: list[str]) -> Mapping[
             watching.stopped(typed_command())
             raise
     return watching.conditions
-
-
-def _preview(
-    chosen: StudyFile,
-    runner: StudyRunner,
-    jobs: int | None,
-    device: str,
-    format: str,
-    detect: str | None,
-    requested: ConditionOptions,
-) -> None:
-    from archdsl.study.execute.execution import results_of
-    from archdsl.study.execute.worker_budget import worker_budget
-    from archdsl.study.plan.estimate import time_left
-    from archdsl.study.report.tables import duration, preview
-    from archdsl.study.report.tuning_text import beforehand
-
-    workers = worker_budget(runner.arms, runner.missing, device, jobs)
-    count, kind = workers.jobs, "cuda" if workers.gpu else "mps" if device == "mps" else "cpu"
-
-    def estimate(stage: StudyRunner) -> Estimate:
-        todo, known = stage.missing, stage.with_foreign(requested.wanted)
-        return time_left(stage.every, todo, known, min(count, len(todo) or 1), stage.runs, kind)
-
-    time, found = estimate(runner), runner.with_foreign(requested.wanted)
-    before = [
-        beforehand(len(stage.missing), len(stage.every), duration(estimate(stage).seconds))
-        for stage in runner.stages[:-1]
-    ]
-    states = [(cell.arm, found[cell.key]) for cell in runner.every]
-    results = results_of(chosen, runner, requested.wanted, look=False)
-    notes = [*before, *planned_notes(results, detect, format)]
-    put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,10 +19,12 @@ from typing import Any
 from archdsl.errors import EnvError, InternalError, StoreError
 from archdsl.extras import require
 from archdsl.foreign import prepare
+from archdsl.notices import notice
 from archdsl.runs.store.lock import RunLocked, release_of
 from archdsl.study.execute.actor import Actor
 from archdsl.study.execute.bring import bring
-from archdsl.study.execute.local import AGAIN, LEAVE, WORK
+from archdsl.study.execute.joining import join
+from archdsl.study.execute.local import AGAIN, LEAVE, STILLBORN, WORK
 from archdsl.study.execute.messages import INFRASTRUCTURE, More, Ready, RunOptions, RunProgress, RunRequest, RunResult
 from archdsl.study.execute.pending import Pending
 from archdsl.words.data.heads import own_path
@@ -71,7 +72,7 @@ class Cluster:
         self.tries: dict[str, int] = {}
         self.waiting: list[tuple[float, RunRequest]] = []
         self.looked = 0.0
-        self.born = 0
+        self.born = self.stillborn = 0
 
     def run(
         self, requests: Sequence[RunRequest], more: More | None = None
@@ -92,7 +93,7 @@ class Cluster:
         (out / self.token).touch()
         try:
             if begun:
-                self._join(ray)
+                join(ray, self.address)
             while True:
                 busy = sum(m.request is not None for m in self.members.values()) + len(self.waiting)
                 if more is not None and (idle := self._places(ray) - busy - pending.ready) > 0:
@@ -110,21 +111,6 @@ class Cluster:
             (out / self.token).unlink(missing_ok=True)
             if begun and ray.is_initialized():
                 ray.shutdown()
-
-    def _join(self, ray: Any) -> None:
-        _reachable(self.address)
-        try:
-            ray.init(
-                address=self.address,
-                include_dashboard=False if self.address is None else None,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise EnvError(
-                f"no Ray cluster at {self.address or 'this machine'}: {str(error).splitlines()[0]}",
-                help="start one with `ray start --head`, and give its address by --address",
-            ) from error
 
     # -- actors ---------------------------------------------------------------------------------------------
 
@@ -190,7 +176,7 @@ class Cluster:
                 help="`archdsl train` with the same spec shows details",
             ) from error
         if member.born is not None:
-            member.born, member.host, member.pid = None, value["host"], value["pid"]
+            member.born, member.host, member.pid, self.stillborn = None, value["host"], value["pid"], 0
             yield Ready(member.number, value["conditions"])
             return
         request, member.request, member.answer, member.progress = member.request, None, None, None
@@ -224,6 +210,8 @@ class Cluster:
     def _lost(self, member: _Member, words: str, pending: Pending) -> Iterator[RunResult]:
         """An actor is gone, alone or with its node; its claim goes with it, as nobody else can know that it is dead."""
         del self.members[member.number]
+        if member.born is not None:
+            self._stillborn(words)
         if member.request is None:
             return
         release_of(Path(self.options.out), member.host, member.pid)
@@ -231,6 +219,23 @@ class Cluster:
         result = RunResult(member.request.key, "failed", f"its process died: {first}", "died")
         if not self._try_again(member.request, result, pending):
             yield result
+
+    def _stillborn(self, words: str) -> None:
+        """An actor ended before it was up, of which another one takes the place. On a node that others have left that happens now
+        and then, and where something is wrong with archdsl again and again.
+
+        Raises:
+            EnvError: several in a row, and no other one is up.
+        """
+        self.stillborn += 1
+        if self.stillborn <= STILLBORN:
+            return
+        last = (words.strip().splitlines() or ["it said nothing"])[-1].strip()
+        said = f"{self.stillborn} actors of Ray in a row did not start: {last}"
+        if not any(member.born is None for member in self.members.values()):
+            raise EnvError(said, help="install the same version of archdsl and of what it needs on all nodes")
+        if self.stillborn == STILLBORN + 1:
+            notice(f"{said}; the study continues with those that are up")
 
     def _news(self, ray: Any) -> Iterator[RunProgress]:
         for member in self.members.values():
@@ -261,20 +266,6 @@ class Cluster:
             if member.request is not None:
                 release_of(Path(self.options.out), member.host, member.pid)
         self.members.clear()
-
-
-def _reachable(address: str | None) -> None:
-    """Ray itself waits for minutes for a cluster that is not there."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, OverflowError) as error:
-        raise EnvError(
-            f"no Ray cluster at {address}: {error}",
-            help="start one with `ray start --head`, and give its address by --address",
-        ) from error
 
 
 def _ray() -> Any:

@@ -18,14 +18,16 @@ from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.register import looked, note, plan_of
 from archdsl.study.execute.runner import Engine, Listener, StudyRunner
 from archdsl.study.execute.select import STUDY, decision_options, folder_of, standalone
-from archdsl.study.execute.sequential import SequentialRun
+from archdsl.study.execute.sequential import Group, SequentialRun
 from archdsl.study.execute.worker_budget import WorkerBudget, worker_budget
 from archdsl.study.plan.cells import Cell
 from archdsl.study.plan.claimed import claimed_pairs
 from archdsl.study.plan.file import StudyFile
 from archdsl.study.plan.fitted import fit_lines
 from archdsl.study.plan.plan import DAMAGED, begun_otherwise, distinct
-from archdsl.study.results.results import Results, results
+from archdsl.study.results.decide import WAITING
+from archdsl.study.results.results import ArmResult, Results, results
+from archdsl.study.stats.verdicts import OPEN
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,9 @@ class Execution:
         self.folder = folder_of(study, runner.runs)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / STUDY, standalone(study).encode())
-        redone = self._redone() if how.again else []
-        self.again = tuple(cell.key for cell in redone)
-        missing = runner.missing
-        self.todo = [*missing, *(cell for cell in redone if cell not in missing)]
+        again, missing = redone(study, runner, how), runner.missing
+        self.again = tuple(cell.key for cell in again)
+        self.todo = [*missing, *(cell for cell in again if cell not in missing)]
         self.sequentially = study.sequential and not runner.tunes
         self.metric = runner.tunes or study.metric
 
@@ -77,18 +78,7 @@ class Execution:
         """The sequential design of the study; None of a fixed one, and of tuning runs."""
         if not self.sequentially:
             return None
-        return SequentialRun(
-            self.runner.arms,
-            self.runner.every,
-            self.runner.found,
-            self.study.metric,
-            decision_options(self.study),
-            again=self.again,
-            group=self.group,
-            seconds=budget(self.study.budget).seconds if self.study.budget else None,
-            wanted=ConditionOptions(self.study.precision, self.how.device).wanted,
-            claims=claimed_pairs(self.study, self.runner.arms),
-        )
+        return sequential_run(self.study, self.runner, self.how, self.again, self.group)
 
     @property
     def needed(self) -> bool:
@@ -132,21 +122,47 @@ class Execution:
 
         return Local(options, self.jobs, self.folder, self.how.retry)
 
-    def _redone(self) -> list[Cell]:
-        """Runs that are damaged, or were made, or begun, under other conditions than those of now. The nodes of a cluster are
-        asked only when they are there: for them, what the options say counts, and else what most runs have.
-        """
-        from archdsl.study.execute.ask import conditions
 
-        wanted = ConditionOptions(self.study.precision, self.how.device).wanted
-        options = run_options(self.study, self.runner, self.how)
-        now = wanted if self.how.engine == "ray" else {**conditions(options), **wanted}
-        found = self.runner.with_foreign(now)
-        return [
-            c
-            for c in distinct(self.runner.every)
-            if found[c.key].status in ("foreign", DAMAGED) or begun_otherwise(found[c.key], now)
-        ]
+def redone(study: StudyFile, runner: StudyRunner, how: ExecutionOptions) -> list[Cell]:
+    """The runs that are trained again: none, unless that is asked for, and then those that are damaged, or were made, or begun,
+    under other conditions than those of now. The nodes of a cluster are asked only when they are there: for them, what the
+    options say counts, and else what most runs have.
+    """
+    from archdsl.study.execute.ask import conditions
+
+    if not how.again or all(f.status == "missing" for f in runner.found.values()):
+        return []
+    wanted = ConditionOptions(study.precision, how.device).wanted
+    options = run_options(study, runner, how)
+    now = wanted if how.engine == "ray" else {**conditions(options), **wanted}
+    found = runner.with_foreign(now)
+    return [
+        c
+        for c in distinct(runner.every)
+        if found[c.key].status in ("foreign", DAMAGED) or begun_otherwise(found[c.key], now)
+    ]
+
+
+def sequential_run(
+    study: StudyFile,
+    runner: StudyRunner,
+    how: ExecutionOptions,
+    again: Sequence[str] = (),
+    group: Group | None = None,
+) -> SequentialRun:
+    """The runs of a sequential design; ``again`` and ``group`` as for ``SequentialRun``."""
+    return SequentialRun(
+        runner.arms,
+        runner.every,
+        runner.found,
+        study.metric,
+        decision_options(study),
+        again=again,
+        group=group,
+        seconds=budget(study.budget).seconds if study.budget else None,
+        wanted=ConditionOptions(study.precision, how.device).wanted,
+        claims=claimed_pairs(study, runner.arms),
+    )
 
 
 def executions(study: StudyFile, runner: StudyRunner, how: ExecutionOptions) -> Iterator[Execution]:
@@ -169,13 +185,18 @@ def run_options(
 
 
 def results_of(
-    study: StudyFile, runner: StudyRunner, current: Mapping[str, str] | None = None, look: bool = True
+    study: StudyFile,
+    runner: StudyRunner,
+    current: Mapping[str, str] | None = None,
+    look: bool = True,
+    stopped: str = "",
 ) -> Results:
     """The results of a study as they are, with what is known of its plan.
 
     Args:
         current: conditions whose runs count; None: those that most runs have.
         look: somebody sees them, which is kept.
+        stopped: why no further run was begun now, which the store does not know.
     """
     found = results(
         study.title,
@@ -190,10 +211,23 @@ def results_of(
         fit_lines(study, runner.arms, runner.every),
     )
     folder, plan = folder_of(study, runner.runs), plan_of(study, *runner.untuned)
-    seen = looked(folder, len(study.seeds)) if look and found.done == found.planned and not study.sequential else []
+    seen = looked(folder, len(study.seeds)) if look and _settled(found) and not study.sequential else []
     before: tuple[str, ...] = ()
     if look and any(a.verdict is not None for a in found.compared):
         asked = plan_of(study, runner.arms, runner.every)
         before = asked_before(runner.runs, asked, {seed for a in found.arms for seed in a.values})
     tuning = None if runner.tuning is None else runner.tuning.outcome
+    if stopped:
+        found = replace(found, arms=(found.arms[0], *(_stopped(arm, stopped) for arm in found.arms[1:])))
     return replace(found, registered=note(folder, plan), looked_at=tuple(seen), asked_before=before, tuning=tuning)
+
+
+def _settled(found: Results) -> bool:
+    """Whether no run is left to be made: each has a result, or ended without one."""
+    return not any(arm.states.get(state) for arm in found.arms for state in (*WAITING, DAMAGED))
+
+
+def _stopped(arm: ArmResult, why: str) -> ArmResult:
+    """An arm with the reason why it ends, if it is open and has none."""
+    decided = arm.verdict is not None and arm.verdict.decision != OPEN
+    return arm if decided or arm.decision.why else replace(arm, decision=replace(arm.decision, why=why))

@@ -19,13 +19,14 @@ from archdsl.expand.text import canonical_text
 from archdsl.files import listed, remarks, short, spec_path, specs, studies, study_path
 from archdsl.registry import entries
 from archdsl.registry.synonyms import synonym
-from archdsl.study.amounts import FAILURES, MAX_SEEDS, amount, budget, fraction
+from archdsl.study.amounts import FAILURES, amount, budget, fraction
 from archdsl.study.execute.looks import STUDIES
 from archdsl.study.execute.margin import in_unit
+from archdsl.study.execute.stated import Seeds, known, seeds_of
 from archdsl.study.plan.arms import bases, labels_of
 from archdsl.study.plan.factors import check_alone, own, present
 from archdsl.study.plan.file import StudyFile, read_study, written
-from archdsl.study.plan.reader import AUTO, MATCHES, METRIC, MOST_SEEDS, UNTIL, called, metrics
+from archdsl.study.plan.reader import MATCHES, METRIC, called, metrics
 from archdsl.study.plan.replaced import into
 from archdsl.study.results.decide import DecisionOptions
 from archdsl.words.tasks import CLASSIFICATION
@@ -43,7 +44,7 @@ class SelectionOptions:
     without: Sequence[str] = ()
     into: Sequence[str] = ()
     design: str | None = None
-    seeds: int | str | tuple[int, ...] | None = None
+    seeds: Seeds | None = None
     data: str | None = None
     set: Sequence[str] = ()
     where: Sequence[str] = ()
@@ -89,16 +90,16 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     before = study
     study = replace(
         study,
-        **_seeds(study, options),
+        **seeds_of(study, options.seeds, options.until, options.max_seeds),
         alpha=fraction(options.alpha) if options.alpha else study.alpha,
         same=options.same or study.same,
         budget=options.budget or study.budget,
-        failures=_known("--failures", options.failures, FAILURES) or study.failures,  # type: ignore[arg-type]
+        failures=known("--failures", options.failures, FAILURES) or study.failures,  # type: ignore[arg-type]
         data=options.data or study.data,
         set=(*study.set, *options.set),
         where=(*study.where, *options.where),
         design=options.design or study.design,
-        match=_known("--match", options.match, MATCHES) or study.match,
+        match=known("--match", options.match, MATCHES) or study.match,
         **(_metrics(study, options.metric) if options.metric else {}),
         baseline={**study.baseline, **_pairs(options.baseline)},
         precision=options.precision or study.precision,
@@ -112,39 +113,6 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
             help="add --until decided, or leave the budget out",
         )
     return _with_factors(study, options)
-
-
-def _seeds(study: StudyFile, options: SelectionOptions) -> dict[str, Any]:
-    """The seeds and the kind of design that the options ask for.
-
-    Raises:
-        ArchError: they contradict each other.
-    """
-    until = _known("--until", options.until, (UNTIL,))
-    listed = options.seeds if isinstance(options.seeds, tuple) else None
-    text = None if options.seeds is None else str(len(listed) if listed else options.seeds)
-    if text not in (None, AUTO) and not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_SEEDS):
-        raise ArchError(f"`--seeds {text}`: a number from 1 to {MOST_SEEDS:,}, or auto", help="for example --seeds 5")
-    stated = text not in (None, AUTO)
-    sequential = until is not None or text == AUTO or (study.sequential and not stated)
-    if options.max_seeds is not None and not sequential:
-        raise ArchError(
-            "--max-seeds is of sequential designs, and the study states its number of seeds",
-            help="add --until decided, or take --seeds N",
-        )
-    if stated:
-        seeds = listed or tuple(range(int(text or 0)))
-    elif text == AUTO and not study.sequential:
-        seeds = tuple(range(MAX_SEEDS))
-    else:
-        seeds = study.seeds
-    if options.max_seeds is not None:
-        seeds = tuple(range(options.max_seeds))
-    return {
-        "seeds": seeds,
-        "sequential": sequential,
-        "seeds_stated": stated or (study.seeds_stated and text is None),
-    }
 
 
 def decision_options(study: StudyFile) -> DecisionOptions:
@@ -177,10 +145,10 @@ def _study_file(given: str, path: Path) -> Path | None:
     if here is None and os.path.isfile(f"{given}.arch"):
         return None
     if here is None and shipped is None and spec_path(given) is None and not _like_a_word(given):
-        known = (short(p) for p in (*studies(), *specs()))
+        names = (short(p) for p in (*studies(), *specs()))
         raise ArchError(
             f"unknown study, spec or word `{given}`",
-            help=suggest(given, known) or "`archdsl specs` lists the shipped specs and studies",
+            help=suggest(given, names) or "`archdsl specs` lists the shipped specs and studies",
         )
     return here or shipped
 
@@ -239,12 +207,6 @@ def _metrics(study: StudyFile, texts: Sequence[str]) -> dict[str, Any]:
     if found["metric"] == study.metric:
         return found
     return {**found, "claims": tuple(replace(claim, metric=claim.metric or study.metric) for claim in study.claims)}
-
-
-def _known(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
-    if value is not None and value not in known:
-        raise ArchError(f"`{option} {value}`: one of {', '.join(known)}", help=suggest(value, known))
-    return value
 
 
 def standalone(study: StudyFile) -> str:

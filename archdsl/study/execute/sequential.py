@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from archdsl.study.plan.arms import Arms
 from archdsl.study.plan.cells import Cell, own_cells
 from archdsl.study.plan.claims import ClaimedPair
-from archdsl.study.plan.plan import DAMAGED, ENDED, Found, foreign
+from archdsl.study.plan.plan import DAMAGED, ENDED, Found, distinct, foreign
 from archdsl.study.results.decide import REFERENCE, Deciding, DecisionOptions
 from archdsl.study.results.results import compared_twins
 from archdsl.study.results.scale import scale_of
@@ -61,6 +61,7 @@ class SequentialRun:
         self.begun: set[str] = set(lost)
         self.tried: set[str] = set(lost)
         self.others: set[str] = set()  # runs of other conditions, which do not count
+        self.stopped = ""  # why no further run was begun; "" where none was wanted
         self._ready: deque[Sequence[Cell]] = deque()
         self._began = clock()
         self._rate: list[float] = []  # seconds a MAC of the runs that ended
@@ -73,6 +74,15 @@ class SequentialRun:
     def finished(self) -> bool:
         """Whether nothing is left to be run."""
         return self.deciding.finished or next(self._wanted(), None) is None
+
+    @property
+    def left(self) -> list[Cell]:
+        """The runs that may still be begun, each once: those of the reference and of the arms that are open."""
+        if self.deciding.finished:
+            return []
+        arms = (REFERENCE, *self.deciding.open)
+        found = [cell for arm in arms for cell in self.own[arm][self.deciding.blocks :]]
+        return [cell for cell in distinct(found) if not self.has(cell.key)]
 
     def under(self, conditions: Mapping[str, str]) -> None:
         """Take the conditions of the workers: results of others do not count, not even those that are there already."""
@@ -112,7 +122,8 @@ class SequentialRun:
         groups: list[Sequence[Cell]] = []
         while len(groups) < idle and (group := self._one()) is not None:
             if self._late(group):
-                self.deciding.stop(f"the budget of {self.seconds:,.0f} s is spent")
+                self.stopped = f"the budget of {self.seconds:,.0f} s is spent"
+                self.deciding.stop(self.stopped)
                 return groups
             self.begun |= {cell.key for cell in group}
             groups.append(group)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archdsl.api import Spec, read, whole
-from archdsl.errors import ArchError, Source, SpecError, suggest
+from archdsl.errors import ArchError, Source, SpecError
 from archdsl.expand.holes import Chooser, axes
 from archdsl.expand.holes import arms as every_arm
 from archdsl.expand.holes import count as arms_in_space
 from archdsl.files import spec_path
 from archdsl.limits import Limits
 from archdsl.settings.evaluation import fold_evaluation
+from archdsl.study.plan.baseline import baseline, not_among
 from archdsl.study.plan.design import Design, check_size, is_grid, kind_of, make
 from archdsl.study.plan.factors import Factor, check_levels, own
 from archdsl.study.plan.file import StudyFile
@@ -95,12 +96,10 @@ def arms_of(study: StudyFile, runs: Path | None = None) -> Arms:
     compares = not along(factors, is_grid(design.name) and not study.baseline) or any(
         f.numbers is None for f in factors
     )
-    usual = _baseline(study, factors, design)
+    usual = baseline(study, factors, design)
     first = next((n for n, arm in enumerate(found) if arm.picks == usual), None if compares else 0)
     if first is None:
-        raise ArchError(
-            "the arm that others are compared with is excluded by `where`", help="name another one by `baseline:`"
-        )
+        raise not_among(usual, factors, design, {picks for picks, *_ in _choices(placed, factors, design)})
     names = distinct([a.name for a in found], [a.choice for a in found], factors)
     found = tuple(replace(arm, name=name) for arm, name in zip(found, names, strict=True))
     ordered = _in_order(found[first], (*found[:first], *found[first + 1 :]), factors, design, compares)
@@ -201,22 +200,13 @@ def _design(study: StudyFile, factors: tuple[Factor, ...]) -> Design:
         return make("grid", (), ())
     axis = len(factors) == 1 and factors[0].is_axis
     name = study.design or ("one-out" if study.factors and len(study.base) == 1 and not axis else "grid")
+    if name.startswith("frac") and (outer := next((f for f in factors if any("{" in lv for lv in f.levels)), None)):
+        raise ArchError(
+            f"`{name}` takes factors that every arm has, and a level of `{outer.shown}` has a hole: arms with its other level "
+            "lack that factor",
+            help="take full, or put the hole beside the other one",
+        )
     return make(name, tuple(len(f.levels) for f in factors), tuple(f.name for f in factors))
-
-
-def _baseline(study: StudyFile, factors: tuple[Factor, ...], design: Design) -> tuple[int, ...]:
-    """The levels of the reference arm."""
-    picks = list(design.arms[design.reference])
-    names = [f.name for f in factors]
-    for name, level in study.baseline.items():
-        if name not in names:
-            raise ArchError(f"`baseline`: unknown factor `{name}`", help=suggest(name, names))
-        wanted = "" if level == "none" else level
-        levels = factors[names.index(name)].levels
-        if wanted not in levels:
-            raise ArchError(f"`baseline`: factor `{name}` has no level `{level}`", help=suggest(level, levels))
-        picks[names.index(name)] = levels.index(wanted)
-    return tuple(picks)
 
 
 def _built(

@@ -116,11 +116,15 @@ def widths(file: ast.File, change: Callable[[int], int]) -> ast.File:
 
 def _changer(change: Callable[[int], int]) -> Callable[[Any], Any]:
     def visit(node: Any) -> Any:
-        if isinstance(node, ast.Cross) and isinstance(node.parts[0], ast.Number):
-            return replace(node, parts=(_number(node.parts[0], change), *map(visit, node.parts[1:])))
         if isinstance(node, ast.Word):
-            return _word(rebuild(node, visit), change)
+            stages = None if node.stages is None else tuple(map(stage, node.stages))
+            return _word(rebuild(replace(node, stages=stages), visit), change)
         return rebuild(node, visit)
+
+    def stage(node: Any) -> Any:  # elsewhere `3x1` is a window, a stride or the size of an image
+        if isinstance(node, ast.Cross) and isinstance(node.parts[0], ast.Number):
+            return replace(node, parts=(_number(node.parts[0], change), *node.parts[1:]))
+        return node if isinstance(node, ast.Word) else rebuild(node, stage)
 
     return visit
 

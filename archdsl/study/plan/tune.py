@@ -58,7 +58,7 @@ class Range:
         value = low * (high / low) ** fraction if self.geometric else low + (high - low) * fraction
         whole = self.geometric and first.isdecimal() and last.isdecimal()
         text = str(round(value)) if whole else short(value)
-        return (text if low <= float(text) <= high else first) + percent
+        return (first if float(text) < low else last if float(text) > high else text) + percent
 
     def end(self, level: str) -> str:
         """At which end of the range a value is: ``lower``, ``upper``, or "" for neither and where values have no order."""

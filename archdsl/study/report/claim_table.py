@@ -41,7 +41,7 @@ def table(results: Results, people: bool = True) -> Table:
         v, shown = claim.verdict, unit_of_claim(claim)
         ends = (None,) * 3 if v is None else (v.evidence.delta, v.low, v.high)
         texts = [NONE if end is None else f"{shown.change(end)} {shown.points}".rstrip() for end in ends]
-        rest = (None,) * 3 if v is None else (v.p, v.p_symmetric, v.decided or v.evidence.n)
+        rest = (None,) * 3 if v is None else (v.p, v.p_symmetric, v.evidence.n)
         rows.append(
             (claim.claim.text, ANSWERS[claim.holds], claim.metric, *(texts if people else ends), *rest, claim.more)
         )

@@ -36,7 +36,7 @@ def evidence(claim: ClaimResult, sequential: bool) -> str:
     v = claim.verdict
     if v is None:
         return "no seed has a result of both arms"
-    shown, seeds = unit_of_claim(claim), v.decided or v.evidence.n
+    shown, seeds = unit_of_claim(claim), v.evidence.n
     size = f"{shown.change(v.evidence.delta)} {shown.points}".rstrip()
     interval = "" if v.low is None else f" {shown.between(v.low, v.high)}"
     more = "" if claim.more is None else f"; {many(claim.more, 'more seed')} would decide it{chance(sequential)}"

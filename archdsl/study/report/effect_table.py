@@ -13,7 +13,7 @@ from archdsl.study.plan.fraction import times
 from archdsl.study.plan.levels import rank
 from archdsl.study.report.columns import KINDS
 from archdsl.study.report.effects import Effect, Levels, Values, effects
-from archdsl.study.results.results import Results
+from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import summary
 
 
@@ -80,11 +80,24 @@ def _contrasts(results: Results) -> Iterator[tuple[Cell, ...]]:
         f.name: f.shown if f.toggles else f"{f.shown}: {f.levels[0] or 'none'} against {f.levels[-1] or 'none'}"
         for f in results.factors
     }
-    shown = [f.shown for f in results.factors]
-    for effect in effects([a.arm.picks for a in results.arms], shown, _values(results)):
+    shown, kept = [f.shown for f in results.factors], apart(results)
+    for effect in effects([a.arm.picks for a in kept], shown, {n: a.values for n, a in enumerate(kept)}):
         main = next((f.name for f in results.factors if f.shown == effect.name), None)
         named = replace(effect, name=names[main]) if main is not None else effect
         yield _row(named, "interaction" if main is None else "main", None)
+
+
+def apart(results: Results) -> list[ArmResult]:
+    """The arms that effects are made of: of pairs of changes those that are experiments of their own. Where one change takes the
+    place of the other one out, both are that one alone, and nothing is known of an interaction.
+    """
+    first = results.reference.arm.picks
+
+    def own(arm: ArmResult) -> bool:
+        changed = sum(a != b for a, b in zip(arm.arm.picks, first, strict=True))
+        return not (arm.twin and changed == 2 and results.design == "pairs")
+
+    return [arm for arm in results.arms if own(arm)]
 
 
 def _of_levels(results: Results) -> Iterator[tuple[Cell, ...]]:

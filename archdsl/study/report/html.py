@@ -9,6 +9,7 @@ from archdsl.report.numbers import compact, exact
 from archdsl.study.names import quoted
 from archdsl.study.report import figures, fit_text, page
 from archdsl.study.report.columns import robust_column
+from archdsl.study.report.effect_table import apart
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.later import later
@@ -283,9 +284,9 @@ def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[st
 
 def _effects(results: Results, slim: bool = False) -> str | None:
     """Main effects and interactions, where the design tells them."""
-    arms = [a.arm.picks for a in results.arms]
-    values = {n: a.values for n, a in enumerate(results.arms)}
-    found = effects(arms, [f.name for f in results.factors], values)
+    arms = apart(results)
+    values = {n: a.values for n, a in enumerate(arms)}
+    found = effects([a.arm.picks for a in arms], [f.name for f in results.factors], values)
     levels = {
         f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}"
         for f in results.factors

@@ -12,7 +12,7 @@ from archdsl.study.plan.plan import DAMAGED
 from archdsl.study.report import fit_text, tuning_text
 from archdsl.study.report.claim_text import chance, sentences
 from archdsl.study.report.later import later
-from archdsl.study.results.outcomes import unmeasured, untrained, warned
+from archdsl.study.results.outcomes import measured_elsewhere, unmeasured, untrained, warned
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import MISSING, seeds_to_reject
 from archdsl.study.stats.paired import ALL_EQUAL
@@ -38,6 +38,7 @@ def notes(results: Results) -> Iterable[str]:
     )
     if results.compares:
         yield method(results)
+        yield from measured_elsewhere(results)
         yield from unequal(results)
         yield from later(results)
     yield from (*limits(results), *skewed(results), *spreads(results), *constant(results))

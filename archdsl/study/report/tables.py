@@ -172,13 +172,14 @@ def each(results: Results, people: bool = True) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for a in results.arms:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
+        running = "running" in a.states  # a run that is there may lack its evaluation alone
         for seed in sorted(results.seeds[: a.planned]):
             status = (
                 UNTRAINED
                 if seed in a.untrained
                 else "finished"
                 if seed in a.figures
-                else failed.get((a.name, seed), "running" if seed in a.folders else "missing")
+                else failed.get((a.name, seed), "running" if running and seed in a.folders else "missing")
             )
             folder = a.folders.get(seed)
             run = RunFigures(a.figures[seed], a.arm.totals, folder) if seed in a.figures else None
@@ -213,6 +214,7 @@ def preview(
     basis: str,
     jobs: int,
     more: Sequence[str] = (),
+    left: tuple[int, int] | None = None,
 ) -> Table:
     """What `--dry-run` prints: arms with their runs, costs and what is there already.
 
@@ -221,6 +223,7 @@ def preview(
         seconds: the estimate for what is missing, over all workers.
         basis: what the estimate rests on.
         more: notes to show below.
+        left: how many runs would be trained, and how many there are, each experiment once; None: by ``found``.
     """
     rows: list[tuple[Cell, ...]] = []
     more_columns, more_cells, plan = (
@@ -231,12 +234,12 @@ def preview(
         totals = arm.arm.totals
         rows.append((arm.name, len(results.seeds), cached, totals["params"], totals["macs"], totals["depth"], *cells,
                      arm.arm.spec.hash))  # fmt: skip
-    missing, every = sum(1 for _, f in found if f.status not in ("finished", "diverged")), len(found)
+    missing, every = left or (sum(f.status not in ("finished", "diverged") for _, f in found), len(found))
     columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
                Column("MACs", "compact", key="macs"), Column("depth", "int"), *more_columns, Column("hash"))  # fmt: skip
     workers = f"{many(jobs, 'worker')}"
     time = f"about {duration(seconds)} on {workers} ({basis})"
-    most = "at most " if results.options.sequential else ""
+    most = "at most " if results.options.sequential and missing else ""
     return Table(
         columns,
         tuple(rows),

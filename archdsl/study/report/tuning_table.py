@@ -6,9 +6,8 @@ from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
 from archdsl.study.plan.levels import number
 from archdsl.study.report.tuning_text import CURVES, sentences
-from archdsl.study.results.decide import WAITING
 from archdsl.study.results.results import Results
-from archdsl.study.results.tuning import ArmTuning, Trial, Tuning
+from archdsl.study.results.tuning import UNSETTLED, ArmTuning, Trial, Tuning
 
 
 def columns(tuning: Tuning | None) -> list[Column]:
@@ -34,7 +33,7 @@ def cells(tuning: Tuning | None, name: str, people: bool = True) -> dict[str, Ce
         **{f"tuned {r.name}": _value(one, r.name, people) for r in tuning.tune.ranges},
         "tuned_score": one.score if one is not None else None,
         "own_score": arm.trials[0].score,
-        "tuning_settings": sum(t.status not in WAITING for t in arm.trials),
+        "tuning_settings": sum(t.status not in UNSETTLED for t in arm.trials),
         "tuning_lost": ", ".join(f"{n} {state}" for state, n in arm.lost.items()),
     }
 

@@ -1,4 +1,4 @@
-"""What is said of runs that finished without a figure, or without having learned anything."""
+"""What is said of runs that finished without a figure, without having learned anything, or on other images than the rest."""
 
 from __future__ import annotations
 
@@ -81,4 +81,21 @@ def untrained(results: Results) -> Iterable[str]:
             f"{many(count, 'run')} did not train: neither test accuracy nor training accuracy is above the "
             "99 % binomial interval of chance, the fraction of the commonest class, on the images of the test part; the "
             "figures count like any other"
+        )
+
+
+def measured_elsewhere(results: Results) -> Iterable[str]:
+    """A sentence where arms are measured on other test or validation images than the reference, so that Δ is of images, too."""
+    on = results.measure.on
+    # Validation images are drawn from those that the arm trains on.
+    slots = {"test": ("dataset",), "valid": ("dataset", "subset", "valid")}.get(on, ())
+    words = {
+        a.name: sorted(repr(w.value) for w in a.arm.spec.graph.data if w.entry.slot in slots) for a in results.arms
+    }
+    usual = words[results.reference.name]
+    if results.compares and (others := [name for name, own in words.items() if own != usual]):
+        what = "another test set" if on == "test" else "other validation images"
+        yield (
+            f"{quoted(others)} {'is' if len(others) == 1 else 'are'} measured on {what} than `{results.reference.name}`: Δ is "
+            "of the data as well as of the arms, and equal seeds do not make pairs there"
         )

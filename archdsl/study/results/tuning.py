@@ -16,7 +16,7 @@ from math import fsum
 from archdsl.expand.metrics import metric_of
 from archdsl.study.plan.arms import Arm
 from archdsl.study.plan.cells import Cell, own_cells
-from archdsl.study.plan.plan import Found
+from archdsl.study.plan.plan import DAMAGED, Found
 from archdsl.study.plan.tune import Tune
 from archdsl.study.plan.tuning import Setting, TuningPlan
 from archdsl.study.results.counted import bad_value
@@ -26,11 +26,13 @@ from archdsl.study.results.scale import Scale, scale_of
 from archdsl.study.stats.tuning_curve import band, expected_best
 from archdsl.words.metrics.base import Metric
 
+UNSETTLED = (*WAITING, DAMAGED)  # states of a tuning run that says nothing of its setting yet
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A setting of an arm. ``status``: finished, or how a run of it ended, or what it is waiting for; ``score``: None where a run
-    has none; ``loses``: to every setting that does not.
+    """A setting of an arm. ``status``: finished, or how a run of it ended, or what it is waiting for (``damaged``: its repair);
+    ``score``: None where a run has none; ``loses``: to every setting that does not.
     """
 
     setting: Setting
@@ -68,7 +70,7 @@ class ArmTuning:
     @property
     def lost(self) -> Mapping[str, int]:
         """How many settings lost, by what happened to them."""
-        states = [t.status for t in self.trials if t.status not in ("finished", *WAITING)]
+        states = [t.status for t in self.trials if t.status not in ("finished", *UNSETTLED)]
         return {state: states.count(state) for state in sorted(set(states))}
 
 
@@ -105,7 +107,7 @@ def tuning_of(plan: TuningPlan, found: Mapping[str, Found]) -> Tuning:
         for setting, arm, cells in zip(settings, plan.arms.arms, own, strict=True)
     ]
     states = [found[key].status for key in dict.fromkeys(cell.key for cell in plan.cells)]
-    done = all(state not in WAITING for state in states)
+    done = all(state not in UNSETTLED for state in states)
     scores = [t.score for t in trials if t.score is not None]
     worst = bad_value(scale, (min(scores) if scale.higher else max(scores)) if scores else None)
     arms, rest = [], iter(trials)
@@ -117,13 +119,13 @@ def tuning_of(plan: TuningPlan, found: Mapping[str, Found]) -> Tuning:
             if done
             else ArmTuning(arm.name, mine)
         )
-    ended = sum(state not in WAITING for state in states)
+    ended = sum(state not in UNSETTLED for state in states)
     return Tuning(plan.tune, plan.metric, tuple(arms), ended, len(states), plan.notes)
 
 
 def _trial(setting: Setting, arm: Arm, scale: Scale, runs: Sequence[tuple[Cell, Found]]) -> Trial:
     states = [f.status for _, f in runs]
-    status = next((s for s in states if s in WAITING), next((s for s in states if s != "finished"), "finished"))
+    status = next((s for s in states if s in UNSETTLED), next((s for s in states if s != "finished"), "finished"))
     if status != "finished":
         return Trial(setting, status)
     scores = [scale.of(cell, f) for cell, f in runs]

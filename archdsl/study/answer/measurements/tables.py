@@ -24,6 +24,7 @@ ARCHDSL = Tool(
         "missing": "unfinished",
         "interrupted": "unfinished",
         "foreign": "unfinished",
+        "damaged": "unfinished",  # it counts as missing
     },
 )
 NESTED = 1_000_000  # characters of a cell that holds a mapping
