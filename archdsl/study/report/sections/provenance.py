@@ -53,7 +53,7 @@ def provenance(results: Results, command: str) -> Iterator[str]:
             ("design", "sequential" if options.sequential else "fixed"),
             ("metric", ", ".join(metric_of(name).label for name in (results.metric, *results.more))),
             ("wrong decisions", f"at most {100 * options.alpha:g} %" if results.compares else ""),
-            ("same within", "" if options.same is None else f"±{scale.value(options.same)} {scale.points}".rstrip()),
+            ("same within", "" if options.same is None else f"±{scale.amount(options.same)} {scale.points}".rstrip()),
             ("runs that failed", "count as chance" if options.failures == "chance" else "are excluded"),
             ("looks", _looks(results)),
             ("plan", results.registered),
