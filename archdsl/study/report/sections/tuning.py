@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from archdsl.report.numbers import exact
 from archdsl.study.report import figures, page
+from archdsl.study.report.figures.tuning import left_out
 from archdsl.study.report.tuning_table import table
 from archdsl.study.report.tuning_text import CURVES, sentences, unit
 from archdsl.study.results.results import Results
@@ -31,4 +32,5 @@ def tuning(results: Results) -> Iterator[str]:
     for sentence in sentences(results):
         yield page.tag("p", f"{page.quoted(sentence[:1].upper() + sentence[1:])}.", "note")
     if (svg := figures.tuning(results)) is not None:
-        yield page.figure(svg, f"{CURVES[:1].upper()}{CURVES[1:]}. {CUT}")
+        more = "".join(f" {text[:1].upper()}{text[1:]}." for text in left_out(results))
+        yield page.figure(svg, f"{CURVES[:1].upper()}{CURVES[1:]}. {CUT}{more}")
