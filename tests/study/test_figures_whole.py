@@ -16,12 +16,16 @@ from archdsl.study.report.figures.canvas import _STYLE
 from archdsl.study.report.fit_table import table
 from archdsl.study.report.fit_text import prediction
 from archdsl.study.report.html import html
+from archdsl.study.report.sections.tuning import tuning
 from archdsl.study.results.curves import Point
 from archdsl.study.results.results import Results
 from archdsl.study.stats.curve_fit import Estimate, Fitted
+from tests.study.large_study import large
 from tests.study.test_axes import BASE
 from tests.study.test_axes import made as along
 from tests.study.test_fits import made
+from tests.study.test_tuning import selected
+from tests.study.tuned import TUNED, plan_of
 
 matplotlib = pytest.importorskip("matplotlib")
 FITS = "fit: [linear(w -> test_loss), linear(log params -> test_loss), linear(params -> test_loss), linear(log w -> test_loss)]\n"
@@ -118,3 +122,9 @@ def test_panels_of_losses_are_logarithmic_where_one_arm_explodes(monkeypatch: py
     low, high = figure.axes[0].get_ylim()
     assert 0 < low < 1
     assert high > 1e5
+
+
+def test_the_caption_of_tuning_curves_names_the_ends_that_are_cut() -> None:
+    known = selected(plan_of(TUNED), lambda arm, n: 0.3 + 0.1 * n)
+    for metric, words in (("valid_accuracy", "Upper ends far above"), ("valid_loss", "Lower ends far below")):
+        assert words in "".join(tuning(replace(large(), tuning=replace(known, metric=metric))))

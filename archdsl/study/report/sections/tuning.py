@@ -12,7 +12,10 @@ from archdsl.study.report.tuning_text import CURVES, sentences, unit
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE
 
-CUT = "Upper ends far above the curves are cut: so few draws do not exclude a much better setting."
+CUT = {  # by whether a higher score is better
+    True: "Upper ends far above the curves are cut: so few draws do not exclude a much better setting.",
+    False: "Lower ends far below the curves are cut: so few draws do not exclude a much better setting.",
+}
 
 
 def tuning(results: Results) -> Iterator[str]:
@@ -33,4 +36,4 @@ def tuning(results: Results) -> Iterator[str]:
         yield page.tag("p", f"{page.quoted(sentence[:1].upper() + sentence[1:])}.", "note")
     if (svg := figures.tuning(results)) is not None:
         more = "".join(f" {text[:1].upper()}{text[1:]}." for text in left_out(results))
-        yield page.figure(svg, f"{CURVES[:1].upper()}{CURVES[1:]}. {CUT}{more}")
+        yield page.figure(svg, f"{CURVES[:1].upper()}{CURVES[1:]}. {CUT[results.tuning.measure.higher]}{more}")
