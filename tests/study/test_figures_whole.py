@@ -128,3 +128,17 @@ def test_the_caption_of_tuning_curves_names_the_ends_that_are_cut() -> None:
     known = selected(plan_of(TUNED), lambda arm, n: 0.3 + 0.1 * n)
     for metric, words in (("valid_accuracy", "Upper ends far above"), ("valid_loss", "Lower ends far below")):
         assert words in "".join(tuning(replace(large(), tuning=replace(known, metric=metric))))
+
+
+def test_effects_are_called_by_the_labels_of_their_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        "base: |\n  net conv(4) {bn | } {relu | gelu} gap linear(10)\n  data fashion-mini\n  train sgd({0.1 | 0.2})\n"
+        "seeds: 2\ndesign: full\nlabels:\n  bn: batch norm\n"
+    )
+    kept: list[list[str]] = []
+    module = import_module("archdsl.study.report.html")
+    monkeypatch.setattr(module.figures, "effects", lambda _, found, slim: kept.append([e.name for e in found]))
+    html(along(text, lambda arm, seed: 0.2 + 0.01 * arm), "c")
+    assert kept[0][:4] == [
+        "batch norm", "{relu | gelu}: relu against gelu", "sgd: 0.1 against 0.2", "batch norm × {relu | gelu}"
+    ]  # fmt: skip

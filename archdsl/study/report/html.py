@@ -165,7 +165,7 @@ def _notes(results: Results) -> Iterator[str]:
     metric = results.measure.label
     if not results.higher_is_better:
         metric += ", of which less is better"
-    points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
+    points = "; differences are in percentage points" if results.measure.unit == "percent" and results.compares else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
         parts = (unequal, later, limits, skewed, spreads, constant)
@@ -223,10 +223,12 @@ def _effects(results: Results, slim: bool = False) -> str | None:
     """Main effects and interactions, where the design tells them."""
     arms = [a.arm.picks for a in results.arms]
     values = {n: a.values for n, a in enumerate(results.arms)}
-    found = effects(arms, [f.name for f in results.factors], values)
+    axes = [f.axis for f in results.factors]
+    names = [f.name if axes.count(f.axis) > 1 else f.axis for f in results.factors]
     levels = {
-        f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}"
-        for f in results.factors
+        name: f"{name}: {' against '.join(f.text(level) or level or 'none' for level in f.levels)}"
+        for name, f in zip(names, results.factors, strict=True)
         if len(f.levels) == 2 and not f.toggles
     }
+    found = effects(arms, names, values)
     return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found], slim)
