@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from archdsl.cli.support.filters import ordered, parse_where
-from archdsl.cli.views.runs import _delta
 from archdsl.errors import ArchError
 from archdsl.runs.store.lock import lock_run
 from tests.cli.conftest import Run
@@ -184,14 +183,6 @@ def test_compare(run: Run, out: Path) -> None:
     assert "+15.00 points" in text
     assert f"3: {out.name}/c-cut" in text
     assert run("runs", "compare", "aaaa").code == 2
-
-
-@pytest.mark.parametrize(("name", "first", "other", "text"), [
-    ("test_loss", 1.2e-5, 3.4e-5, "+2.2e-05"), ("test_loss", 0.5, 0.5, "+0.0000"), ("test_loss", 0.5, 0.25, "-0.2500"),
-    ("params", 11_689_512, 11_689_513, "+1"), ("params", 1000, 1100, "+10.0 %"), ("params", 1000, 1000, "+0.0 %"),
-])  # fmt: skip
-def test_a_small_difference_is_no_zero(name: str, first: float, other: float, text: str) -> None:
-    assert _delta(name, first, other) == text
 
 
 def test_names_of_runs(run: Run, out: Path) -> None:

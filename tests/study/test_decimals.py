@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from archdsl.cli.views.runs import _delta
 from archdsl.expand.metrics import metric_of
 from archdsl.report.text import plain_text, records
 from archdsl.study.report import planning, tables, tuning_text
@@ -68,3 +69,11 @@ def test_a_setting_that_explodes_takes_no_digits_of_the_selected_ones(monkeypatc
     tuning = selected(plan_of(TUNED), lambda arm, n: 0.3124 if n else 40213.0)
     monkeypatch.setattr(Tuning, "measure", metric_of("valid_loss"))
     assert tuning_text.unit(tuning).value(0.3124) == "0.3124"
+
+
+@pytest.mark.parametrize(("name", "first", "other", "text"), [
+    ("test_loss", 1.2e-5, 3.4e-5, "+2.2e-05"), ("test_loss", 0.5, 0.5, "+0.0000"), ("test_loss", 0.5, 0.25, "-0.2500"),
+    ("params", 11_689_512, 11_689_513, "+1"), ("params", 1000, 1100, "+10.0 %"), ("params", 1000, 1000, "+0.0 %"),
+])  # fmt: skip
+def test_a_small_difference_is_no_zero(name: str, first: float, other: float, text: str) -> None:
+    assert _delta(name, first, other) == text
