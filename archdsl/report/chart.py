@@ -9,7 +9,7 @@ from itertools import pairwise
 
 __all__ = ["Curve", "Line", "Piece", "chart", "plain", "value_text"]
 
-MARKS = "*+ox#@%&"
+MARKS = "*+ox#@%&abcdefghijklmnpqrstuvwyzABCDEFGHIJKLMNPQRSTUVWYZ"
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille cell, by row and column
 _LEAST = 8  # characters across
 _DASH, _GAP = 3, 3  # dots

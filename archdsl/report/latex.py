@@ -42,9 +42,13 @@ _NEGATIVE = re.compile(r"^-(?=[0-9])")
 
 
 def escaped(text: str) -> str:
-    """The text as LaTeX prints it on one line, whatever it holds: a blank line would end the argument that it is in."""
+    """The text as LaTeX prints it on one line, whatever it holds: a blank line would end the argument that it is in, and a star
+    behind the end of a row would be a part of that.
+    """
     parts = _DASHES.split(on_one_line(text))
-    return "{}".join("".join(_SPECIAL.get(c, c) for c in part) for part in parts)
+    return ("{}" if parts[0].startswith("*") else "") + "{}".join(
+        "".join(_SPECIAL.get(c, c) for c in part) for part in parts
+    )
 
 
 @table_format("latex", people=True)

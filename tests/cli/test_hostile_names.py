@@ -247,6 +247,10 @@ def test_latex_prints_what_it_is_given() -> None:
     )
     assert r"v\textbackslash{}n\textbackslash{}nw" in text
     assert r"x -{}-y" in text
+    stream = io.StringIO()
+    render(Table((Column("arm"),), (("base",), ("*best",)), notes=("one", "* two")), "latex", stream)
+    assert "\n{}*best \\\\\n" in stream.getvalue(), "no `\\\\*`, which would take the star"
+    assert r"\\ {}* two" in stream.getvalue()
 
 
 def test_a_line_end_in_a_name_begins_no_line(said: Callable[..., tuple[int, str, str]], room: Path) -> None:

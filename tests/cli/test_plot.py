@@ -43,6 +43,14 @@ def test_several_runs_as_text_have_letters(run: Run, out: Path) -> None:
     assert "⠁" not in text
 
 
+def test_each_of_many_runs_has_a_letter_of_its_own(run: Run, out: Path) -> None:
+    names = [f"m{n}" for n in range(9)]
+    for n, name in enumerate(names):
+        made(out, name, result=finished(), seed=n)
+    legend = run("plot", *names, "--what", "lr").out.splitlines()[-9:]
+    assert len({line.split()[0] for line in legend}) == 9, legend
+
+
 def test_learning_rates(run: Run, out: Path) -> None:
     text = run("plot", "one", "lone", "--what", "lr", "--label", "A", "--label", "B").out
     assert text.startswith("learning rate\n   0.1 ┤")

@@ -33,6 +33,15 @@ def test_a_bare_amount_of_a_column_with_percent_signs_is_refused(verdict: Verdic
     assert (done.code, f"{given[0]} {given[1]}% is {given[1]} points" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("format", ["text", "latex"])
+def test_formats_for_people_have_the_figures_of_the_table(verdict: Verdict, format: str) -> None:
+    base = [(seed, 0.9312 + 0.0004 * (seed % 3)) for seed in range(8)]
+    table = arms(list(base), [(seed, value + 0.0005 + 0.00005 * (seed % 2)) for seed, value in base])
+    out = verdict("-", "--reference", "base", "--format", format, stdin=table).out
+    assert "better: +0.0005" in out
+    assert "0.000 " not in out
+
+
 def test_an_arm_without_spread_is_named(verdict: Verdict) -> None:
     table = [{**row, "acc": 0.5} if row["model"] == "new" else row for row in rows()]
     out = verdict("-", "--reference", "base", stdin=as_csv(table)).out

@@ -47,3 +47,14 @@ def test_equal_differences_have_the_interval_of_the_metric_or_none() -> None:
     texts = {text for text, _ in undefined(results)}
     assert (arm.verdict.low is None) == (ALL_EQUAL in texts)
     assert (arm.verdict.low is not None) == (STEP in texts)
+
+
+def test_a_run_that_diverged_is_said_to_count_as_it_does() -> None:
+    results = made(value=lambda arm, seed: None if (arm, seed) == (1, 2) else 0.5 + 0.1 * arm + 0.01 * seed)
+    assert "1 run diverged; it counts as chance or the worst value." in html(results, "c")
+    lost = replace(
+        results.arms[1], decision=replace(results.arms[1].decision, substituted={}, left_out={2: "diverged"})
+    )
+    page = html(replace(results, arms=(results.arms[0], lost, *results.arms[2:])), "c")
+    assert "1 run diverged; it is left out, as neither chance nor a worst value is known." in page
+    assert "it counts as chance" not in page

@@ -118,3 +118,8 @@ def test_the_text_says_that_power(design: str, chance: str) -> None:
     assert f"takes about {needed} seeds{chance}." in verdict(seen)
     assert f"about {needed} would decide it{chance}<" in "".join(answers(seen))
     assert next(iter(sentences(seen))).endswith(f"{needed - 6} more seeds would decide it{chance}")
+
+
+def test_a_number_of_pairs_is_known_up_to_the_farthest() -> None:
+    assert pairs_to_decide(0.042, 1.0, ALPHA) == 9375
+    assert pairs_to_decide(0.04, 1.0, ALPHA) is None

@@ -125,3 +125,9 @@ def test_wrong_decisions_with_a_look_after_each_run_stay_below_alpha(ratio: floa
                 wrong += 1
                 break
     assert wrong / families <= 0.05
+
+
+@pytest.mark.parametrize(("most", "known"), [(10_000, True), (8_392, True), (8_391, False)])
+def test_a_number_of_runs_is_known_up_to_the_most(most: int, known: bool) -> None:
+    runs = runs_to_decide(Sample(5, 0.08, 1.0), Sample(5, 0.0, 1.0), 0.05, most)
+    assert runs == (8_392 if known else None)

@@ -27,6 +27,7 @@ MISSING = {
     "lr": ("no learning rate is known", "--what loss draws every run"),
 }
 WIDEST, HEIGHT = 100, 16  # characters and lines of a chart in text
+HUES = 7  # colours of a terminal; more runs have a letter each
 
 
 def command(
@@ -188,7 +189,8 @@ def _put(curves: Sequence[Curve], what: str, log: bool) -> None:
     terminal = is_terminal(stream)
     colour = terminal and not os.environ.get("NO_COLOR")
     groups = len({c.group for c in curves})
-    dots = "utf" in (stream.encoding or "").lower() and (colour or (groups <= 2 and len(curves) <= 2))
+    distinct = groups <= HUES if colour else groups <= 2 and len(curves) <= 2
+    dots = "utf" in (stream.encoding or "").lower() and distinct
     size = shutil.get_terminal_size((80, 24)) if terminal else os.terminal_size((80, 24))
     lines = chart(
         curves,

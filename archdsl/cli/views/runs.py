@@ -139,13 +139,18 @@ def compared(runs: Sequence[Run], people: bool = True) -> Table:
     return Table(columns, tuple(lines), notes=tuple(f"{n}: {r.folder}" for n, r in zip(marks, runs, strict=True)))
 
 
+LEAST_SHARE, LEAST = 0.0005, 0.001  # below them a difference in percent, or with four decimals, would be shown as 0
+
+
 def _delta(name: str, first: Any, other: Any) -> str:
     by = other - first
     if unit_of(name) == "percent":
         return f"{100 * by:+.2f} points"
-    if name in ("params", "seconds") and first:
+    if name in ("params", "seconds") and first and (not by or abs(by / first) >= LEAST_SHARE):
         return f"{100 * by / first:+.1f} %"
-    return f"{by:+.4f}" if isinstance(by, float) else f"{by:+,}"
+    if isinstance(by, float) and (not by or abs(by) >= LEAST):
+        return f"{by:+.4f}"
+    return f"{by:+.3g}" if isinstance(by, float) else f"{by:+,}"
 
 
 def _cell(name: str, value: Any) -> Cell:

@@ -11,7 +11,7 @@ from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
 from archdsl.study.plan.fraction import times
 from archdsl.study.plan.levels import rank
-from archdsl.study.report.columns import KINDS
+from archdsl.study.report.columns import kind_of_measure
 from archdsl.study.report.effects import Effect, Levels, Values, effects
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import summary
@@ -43,7 +43,7 @@ def table(results: Results) -> Table:
             f"the design `{results.design}` of {count} factors has no effects that its arms tell apart",
             help="take full or grid, pairs, or a fraction such as frac:IV, and leave no arm out",
         )
-    kind, digits = KINDS[results.measure.unit]
+    kind, digits = kind_of_measure(results)
     change = "points" if kind == "percent" else kind
     columns = (
         Column("effect"),

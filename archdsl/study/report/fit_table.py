@@ -21,11 +21,7 @@ def table(results: Results) -> Table:
         Column("fit"),
         Column("line"),
         Column("figure"),
-        Column("x", "float", digits=4),
-        Column("value", "float", digits=5),
-        Column("low", "float", digits=5),
-        Column("high", "float", digits=5),
-        Column("measured", "float", digits=5),
+        *(Column(name, "int") for name in ("x", "value", "low", "high", "measured")),  # whatever their size: six digits
         Column("answer"),
         Column("sizes", "int"),
         Column("seeds", "int"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import MINUS, many
@@ -10,6 +11,7 @@ from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 from archdsl.study.stats.curve_fit import Estimate
 
+DIGITS, MOST = 3, 8  # significant digits of a figure
 HELD = {True: "the prediction held", False: "the prediction did not hold", None: "the prediction has no interval"}
 
 
@@ -49,23 +51,39 @@ def prediction(found: FitResult) -> Iterator[str]:
         return
     factor, mark = (100.0, " %") if metric_of(found.line.fit.metric).unit == "percent" else (1.0, "")
     n = len(found.values[x])
-    runs = f"{many(n, 'run')}"
+    runs, digits = f"{many(n, 'run')}", _digits(fitted.held, fitted.measured, factor)
     yield (
-        f"at {found.line.fit.x} {size(x)} it predicts {between(fitted.held, factor)}{mark}, and {runs} gave "
-        f"{number(factor * fitted.measured)}{mark}: {HELD[fitted.holds]}"
+        f"at {found.line.fit.x} {size(x)} it predicts {between(fitted.held, factor, digits)}{mark}, and {runs} gave "
+        f"{number(factor * fitted.measured, digits)}{mark}: {HELD[fitted.holds]}"
     )
 
 
-def between(one: Estimate, factor: float = 1.0) -> str:
+def _digits(held: Estimate, measured: float, factor: float) -> int:
+    """The digits with which what is written has the answer that the values have, and 99.96 % is not 100 %."""
+    ends = [factor * end for end in (held.low, measured, held.high) if end is not None]
+
+    def order(values: Sequence[float]) -> list[bool]:
+        return [a <= b for a, b in pairwise(values)]
+
+    for digits in range(DIGITS, MOST):
+        shown = [float(f"{end:.{digits}g}") for end in ends]
+        whole = factor == 1.0 or all(b < 100 for a, b in zip(ends, shown, strict=True) if a < 100)
+        if whole and order(shown) == order(ends):
+            return digits
+    return MOST
+
+
+def between(one: Estimate, factor: float = 1.0, digits: int = DIGITS) -> str:
     """A value with its interval."""
     if one.low is None or one.high is None:
-        return number(factor * one.value)
-    return f"{number(factor * one.value)} [{number(factor * one.low)}, {number(factor * one.high)}]"
+        return number(factor * one.value, digits)
+    ends = f"{number(factor * one.low, digits)}, {number(factor * one.high, digits)}"
+    return f"{number(factor * one.value, digits)} [{ends}]"
 
 
-def number(value: float) -> str:
-    """Three significant digits."""
-    return f"{value:.3g}".replace("-", MINUS)
+def number(value: float, digits: int = DIGITS) -> str:
+    """So many significant digits."""
+    return f"{value + 0.0:.{digits}g}".replace("-", MINUS)  # + 0.0: a negative zero has no sign
 
 
 def size(x: float) -> str:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from archdsl.report.numbers import compact, exact
 from archdsl.study.names import quoted
-from archdsl.study.report import figures, fit_text, page
+from archdsl.study.report import figures, page
+from archdsl.study.report.captions import CAPTIONS, SAID
 from archdsl.study.report.columns import robust_column
 from archdsl.study.report.effect_table import apart
 from archdsl.study.report.effects import effects
@@ -21,7 +22,6 @@ from archdsl.study.report.notes import (
     method,
     skewed,
     spreads,
-    trained_on,
     undefined,
     unequal,
 )
@@ -56,67 +56,6 @@ HEADS = (
     ("other runs", ""),
 )
 COMPARED = ("verdict", "Δ", "interval", "p", "robust p", "reference", "P(better)", "detectable")  # with a reference
-CAPTIONS = {
-    "forest": (
-        "Differences",
-        (
-            "Mean difference from REFERENCE over the seeds that count, with its interval. The intervals hold together, over all "
-            "comparisons at once: one that leaves out 0 is a verdict."
-        ),
-    ),
-    "deciding": (
-        "Evidence over the seeds",
-        (
-            "Evidence against “no difference” after each seed. It begins at 1; a filled point is where the arm was decided. "
-            "The first arm to be decided needs to cross the upper line, one that is left alone the lower one (Holm). Where "
-            "spreads are uneven it is what counts by the rule for them. An arm ends as “same” by its interval, below the lines."
-        ),
-    ),
-    "strips": (
-        "Seeds",
-        (
-            "Every dot is a run. A line joins it to the run of REFERENCE with the same seed, of which an open dot is above it; "
-            "lines that all lean one way are what a paired comparison sees."
-        ),
-    ),
-    "axis": (
-        "Along each axis",
-        (
-            "Every dot is a run, the lines join the means. The axis is logarithmic where the levels are by equal factors."
-        ),
-    ),
-    "fit": (
-        "Fits",
-        (
-            "Every dot is a run, the line is the fit, the band its 95 % interval over the seeds. Rings are the runs of the size "
-            "that the fit leaves out."
-        ),
-    ),
-    "heat": ("Grid", ("Mean of each cell, with its standard deviation below. Hatched cells have no finished run.")),
-    "effects": (
-        "Effects",
-        (
-            "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
-            "more or less than their sum. Grey dots are seeds; names joined by = cannot be distinguished."
-        ),
-    ),
-    "pareto": (
-        "What it costs",
-        (
-            "Filled points are on the Pareto front: no other arm is as good for less. Bars are ± one standard deviation; "
-            "numbers are those of the table. Seconds are wall time: they depend on the machine and on what ran beside, so that "
-            "small differences of them mean nothing."
-        ),
-    ),
-    "curves": (
-        "Learning curves",
-        (
-            "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
-            "means over an epoch."
-        ),
-    ),
-}
-
 Curves = Mapping[str, Mapping[int, Sequence[Point]]]
 
 
@@ -227,7 +166,7 @@ def _notes(results: Results) -> Iterator[str]:
     metric = results.measure.label
     if not results.higher_is_better:
         metric += ", of which less is better"
-    points = "; differences are in percentage points" if results.measure.unit == "percent" else ""
+    points = "; differences are in percentage points" if results.measure.unit == "percent" and results.compares else ""
     if results.compares:
         yield f"The metric is {metric}{points}. Δ is the mean difference from “{results.reference.name}”, seed by seed."
         parts = (unequal, later, limits, skewed, spreads, constant)
@@ -274,8 +213,7 @@ def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[st
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
         closer = f" {CLOSER}" if len(every) > 1 else ""
-        said = trained_on(results) if name == "curves" else fit_text.sentences(results) if name == "fit" else ()
-        more = "".join(f" {_sentence(text)}" for text in said)
+        more = "".join(f" {_sentence(text)}" for part in SAID.get(name, ()) for text in part(results))
         if name == "strips" and not results.compares:
             caption = caption.partition(". ")[0] + "."  # no lines
         words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + more
@@ -286,10 +224,12 @@ def _effects(results: Results, slim: bool = False) -> str | None:
     """Main effects and interactions, where the design tells them."""
     arms = apart(results)
     values = {n: a.values for n, a in enumerate(arms)}
-    found = effects([a.arm.picks for a in arms], [f.name for f in results.factors], values)
+    axes = [f.axis for f in results.factors]
+    names = [f.name if axes.count(f.axis) > 1 else f.axis for f in results.factors]
     levels = {
-        f.name: f"{f.name}: {f.levels[0] or 'none'} against {f.levels[1] or 'none'}"
-        for f in results.factors
+        name: f"{name}: {' against '.join(f.text(level) or level or 'none' for level in f.levels)}"
+        for name, f in zip(names, results.factors, strict=True)
         if len(f.levels) == 2 and not f.toggles
     }
+    found = effects([a.arm.picks for a in arms], names, values)
     return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found], slim)

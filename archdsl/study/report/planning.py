@@ -15,7 +15,7 @@ STEPS = (1, 2, 4)  # multiples of the smallest difference that matters, for whic
 
 def detect(results: Results, delta: float) -> str:
     """A sentence on the seeds that it takes to detect ``delta`` (in the metric's unit) in the arm that varies most."""
-    shown = f"{unit(results).value(delta)} {unit(results).points}".rstrip()
+    shown = f"{unit(results).amount(delta)} {unit(results).points}".rstrip()
     spreads = [(a.comparison.sd, a.name) for a in results.arms[1:] if a.comparison is not None and a.comparison.sd]
     comparisons = len(results.compared)
     if not spreads or not comparisons:
@@ -50,7 +50,7 @@ def expected(results: Results) -> tuple[tuple[Column, ...], list[tuple[Cell, ...
     """
     delta, level = results.options.same, results.options.alpha / max(1, len(results.compared))
     shown = unit(results)
-    names = ["1 sd", "2 sd", "4 sd"] if delta is None else [f"Δ {shown.value(step * delta)}" for step in STEPS]
+    names = ["1 sd", "2 sd", "4 sd"] if delta is None else [f"Δ {shown.amount(step * delta)}" for step in STEPS]
     columns = [Column("sd of Δ", "points" if results.measure.unit == "percent" else "float", key="sd_delta", digits=2)]
     columns += [Column(name, "int", key=f"seeds_{step}") for step, name in zip(STEPS, names, strict=True)]
     if delta is not None:

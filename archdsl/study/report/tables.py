@@ -13,7 +13,16 @@ from archdsl.study.plan.design import is_grid
 from archdsl.study.plan.levels import number as number_of
 from archdsl.study.plan.plan import Found
 from archdsl.study.report import tuning_table
-from archdsl.study.report.columns import KINDS, SIZES, columns_are, level_column, more_columns, robust_column
+from archdsl.study.report.columns import (
+    KINDS,
+    SIZES,
+    columns_are,
+    kind_of,
+    kind_of_measure,
+    level_column,
+    more_columns,
+    robust_column,
+)
 from archdsl.study.report.notes import notes
 from archdsl.study.report.planning import expected, single_test
 from archdsl.study.results.results import ArmResult, Results
@@ -39,13 +48,13 @@ def table(results: Results, people: bool = True, columns: Sequence[str] = ()) ->
         ArchError: unknown columns.
     """
     share = results.measure.unit == "percent"
-    kind, digits = KINDS[results.measure.unit]
+    kind, digits = kind_of_measure(results)
 
     def value(name: str, key: str) -> Column:
         return Column(name, kind, key=key, digits=digits)
 
     def change(name: str, key: str, signed: bool = True) -> Column:
-        return Column(name, "points" if share else "float", key=key, digits=digits, signed=signed)
+        return Column(name, "points" if share else kind, key=key, digits=digits, signed=signed)
 
     verdict = [
         Column("verdict"),
@@ -159,16 +168,6 @@ def each(results: Results, people: bool = True) -> Table:
     names = [f.name for f in results.factors]
     shown = tuple(name for name in dict.fromkeys((*FIGURES, results.metric, *results.more)) if name not in SIZES)
     failed = {(arm, seed): status for arm, seed, status, _ in results.failures}
-    columns = (
-        Column("arm"),
-        *map(level_column, results.factors),
-        Column("seed", "int"),
-        Column("status"),
-        *(_column(name) for name in shown),
-        Column("params", "int"),
-        Column("MACs", "compact", key="macs"),
-        Column("run"),
-    )
     rows: list[tuple[Cell, ...]] = []
     for a in results.arms:
         levels = [level(a.arm.choice.get(n, ""), people) for n in names]
@@ -186,14 +185,27 @@ def each(results: Results, people: bool = True) -> Table:
             figures = [_figure(name, run) for name in shown]
             rows.append((a.name, *levels, seed, status, *figures, a.arm.totals["params"], a.arm.totals["macs"],
                          None if folder is None else str(folder)))  # fmt: skip
+    first = 3 + len(names)  # behind arm, levels, seed and status
+    figured = (_column(name, [row[n] for row in rows]) for n, name in enumerate(shown, first))
+    columns = (
+        Column("arm"),
+        *map(level_column, results.factors),
+        Column("seed", "int"),
+        Column("status"),
+        *figured,
+        Column("params", "int"),
+        Column("MACs", "compact", key="macs"),
+        Column("run"),
+    )
     return Table(columns, tuple(rows), results.title)
 
 
-def _column(name: str) -> Column:
+def _column(name: str, values: Sequence[Cell]) -> Column:
     word = metric_of(name)
     if name == "epochs":
         return Column(name, "int")
-    kind, digits = KINDS["float" if word.unit == "seconds" else word.unit]
+    kind, digits = kind_of(word, [float(v) for v in values if isinstance(v, int | float)])
+    digits = max(digits, KINDS["float"][1]) if word.unit == "seconds" else digits
     return Column(name.replace("_", " "), kind, key=name, digits=digits)
 
 

@@ -8,7 +8,7 @@ from archdsl.report.numbers import many
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.results.results import Results
 from archdsl.study.results.tuning import ArmTuning, Tuning
-from archdsl.study.results.unit import Unit, unit_of
+from archdsl.study.results.unit import Unit, smallest, unit_of
 
 CURVES = (
     "tuning curves: the expected best score after so many tuning runs, over all sets of so many draws (Dodge et al. 2019, "
@@ -56,7 +56,8 @@ def beforehand(missing: int, planned: int, time: str) -> str:
 
 def unit(tuning: Tuning) -> Unit:
     """The unit of the scores."""
-    return unit_of(tuning.measure, max((abs(t.score or 0) for arm in tuning.arms for t in arm.trials), default=0.0))
+    scores = [abs(t.score) for arm in tuning.arms for t in arm.trials if t.score is not None]
+    return unit_of(tuning.measure, max(scores, default=0.0), smallest(scores))
 
 
 def _lead(tuning: Tuning) -> Iterator[str]:

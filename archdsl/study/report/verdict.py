@@ -10,6 +10,7 @@ from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
 
 NAMED = 4  # arms of one verdict that a sentence names
+AS = "chance or the worst value"  # what a run counts as that failed by itself
 WORDS = {"better": "better than", "worse": "worse than", "same": "the same as"}
 
 
@@ -92,7 +93,10 @@ def remaining(results: Results) -> Iterator[str]:
         yield _missing(results) if not results.options.sequential else "The study is not finished."
     diverged = sum(a.states.get("diverged", 0) for a in results.arms)
     if diverged:
-        counts = "counts as chance" if results.options.failures == "chance" else "is excluded"
+        lost = sum(how == "diverged" for a in results.arms for how in a.decision.left_out.values())
+        counts = f"counts as {AS}" if results.options.failures == "chance" else "is excluded"
+        if lost == diverged:
+            counts = "is left out, as neither chance nor a worst value is known"
         yield f"{diverged} {'runs' if diverged > 1 else 'run'} diverged; {'each' if diverged > 1 else 'it'} {counts}."
 
 

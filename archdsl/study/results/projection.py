@@ -88,9 +88,9 @@ def _first(reached: Callable[[int], bool]) -> int | None:
     """The first number of pairs from 2 on at which a condition that stays is reached; None beyond ``FAR``."""
     low, high = 1, 2
     while not reached(high):
-        low, high = high, 2 * high
-        if high > FAR:
+        if high >= FAR:
             return None
+        low, high = high, min(2 * high, FAR)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from archdsl.report.numbers import MINUS
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 NONE = "–"
 MOST = 8  # decimals
+FINE = 4  # decimals up to which small values are shown beside large ones
 SCIENTIFIC = -1  # decimals of a unit whose values are too small for decimals: three significant digits
 
 
@@ -42,6 +44,15 @@ class Unit:
         """An interval of differences: ``[−0.10, +0.72]``."""
         return NONE if low is None or high is None else f"[{self.change(low)}, {self.change(high)}]"
 
+    def amount(self, number: float) -> str:
+        """An amount that somebody stated, without its unit: never another one than that."""
+        text, stated = self.value(number), f"{number * self.factor:.10g}"
+        return text if self.digits != SCIENTIFIC and float(text.replace(MINUS, "-")) == float(stated) else stated
+
+    def sized(self, largest: float) -> Unit:
+        """The unit with four significant digits of this value; that of fractions stays."""
+        return self if self.factor != 1.0 else replace(self, digits=_decimals(largest))
+
     def _text(self, number: float, sign: str) -> str:
         text = f"{number:{sign}.{self.digits}f}" if self.digits != SCIENTIFIC else f"{number:{sign}.3g}"
         if not text.strip("+-0."):
@@ -62,18 +73,47 @@ class Unit:
 
 
 def unit(results: Results) -> Unit:
-    """The unit of a study's metric: fractions in percent, others with four significant digits of the largest value."""
-    return unit_of(results.measure, max((abs(v) for a in results.arms for v in a.values.values()), default=0.0))
+    """The unit of a study's metric: fractions in percent; others with four significant digits of the largest value, and, up to
+    ``FINE`` decimals, with as many as the arm with the smallest values and the smallest spread need.
+    """
+    tops = [max(map(abs, a.values.values())) for a in results.arms if a.values]
+    spreads = [a.summary.sd for a in results.arms] + [a.verdict.evidence.sd for a in results.arms if a.verdict]
+    return unit_of(results.measure, max(tops, default=0.0), smallest(tops), smallest(spreads))
 
 
-def unit_of(metric: Metric, largest: float) -> Unit:
-    """The unit of a metric: fractions in percent, others with four significant digits of the largest value."""
+def smallest(sizes: Iterable[float | None]) -> float:
+    """The smallest one that is not 0; 0 without any."""
+    return min((size for size in sizes if size), default=0.0)
+
+
+def unit_of(metric: Metric, largest: float, least: float = 0.0, spread: float = 0.0) -> Unit:
+    """The unit of a metric: fractions in percent, others with four significant digits of the largest value.
+
+    Args:
+        least: the largest value of the arm with the smallest ones. Beside an arm that is ten times as large or more it keeps four
+            significant digits, up to ``FINE`` decimals.
+        spread: a standard deviation that keeps one digit, up to as many.
+    """
     name = metric.label
     if metric.unit == "percent":
         return Unit(name, 100.0, 2, " %", "points", "%")
-    digits = 3 - math.floor(math.log10(largest)) if largest else 3
+    digits = _decimals(largest)
+    if digits != SCIENTIFIC and least and 10 * least <= largest:
+        digits = max(digits, min(FINE, 3 - _power(least)))
+    if digits != SCIENTIFIC and spread:
+        digits = max(digits, min(FINE, -_power(spread)))
     symbol = metric.symbol or ("s" if metric.unit == "seconds" else "")
-    return Unit(name, 1.0, SCIENTIFIC if digits > MOST else max(0, digits), "", "", symbol)
+    return Unit(name, 1.0, digits, "", "", symbol)
+
+
+def _decimals(largest: float) -> int:
+    """The decimals that show four significant digits of a value, or ``SCIENTIFIC``."""
+    digits = 3 - _power(largest) if largest else 3
+    return SCIENTIFIC if digits > MOST else max(0, digits)
+
+
+def _power(size: float) -> int:
+    return math.floor(math.log10(size))
 
 
 def p_text(p: float | None) -> str:

@@ -129,9 +129,9 @@ def runs_to_decide(x: Sample, y: Sample, level: float, most: int) -> int | None:
     distance, bound = abs(x.mean - y.mean), -math.log(level)
     low, high = 1, 2
     while _least(high, x.sd, high, y.sd, distance, PRIOR) < bound:
-        low, high = high, 2 * high
-        if high > most:
+        if high >= most:
             return None
+        low, high = high, min(2 * high, most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if _least(middle, x.sd, middle, y.sd, distance, PRIOR) >= bound else (middle, high)

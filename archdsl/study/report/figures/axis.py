@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -12,7 +13,18 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import geometric
-from archdsl.study.report.figures.canvas import DASHES, GREY, INK, PALE, SHAPES, WIDTH, labels, legend, render
+from archdsl.study.report.figures.canvas import (
+    DASHES,
+    GREY,
+    INK,
+    PALE,
+    SHAPES,
+    WIDTH,
+    labels,
+    legend,
+    lines_left_out,
+    render,
+)
 from archdsl.study.report.figures.pareto import alike, tick
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import RunFigures
@@ -28,6 +40,7 @@ MOST_LINES = 7  # in one panel
 MOST_PANELS = 3
 TICKS = 9  # levels that each have a tick
 BELOW = 2  # lines up to which their names are among them
+LETTER, INSIDE = 4.6, 0.75  # points of a letter of a tick; what the levels span of a panel's width
 DODGE = 2.6  # points between the seeds of two lines on one level
 PARTS = {"test": "test", "valid": "validation"}
 
@@ -52,7 +65,7 @@ def axis(results: Results, beside: Mapping[str, float] | None = None) -> str | N
     Args:
         beside: values of the metric that are not on the axis, with their names: horizontal lines to compare with.
     """
-    panels = [(f, lines) for f in results.factors if (lines := lines_of(results, f))][:MOST_PANELS]
+    panels = [(f, lines[:MOST_LINES]) for f, lines in _panels(results)[:MOST_PANELS]]
     if not panels:
         return None
 
@@ -63,6 +76,18 @@ def axis(results: Results, beside: Mapping[str, float] | None = None) -> str | N
     width = WIDTH if len(panels) > 1 else 0.62 * WIDTH
     title = f"{results.measure.label} against {', '.join(f.shown for f, _ in panels)}"
     return render((width, 2.9), draw, "axis", title)
+
+
+def left_out(results: Results) -> Iterator[str]:
+    """What the figure has no room for."""
+    panels = _panels(results)
+    yield from lines_left_out({f"the axis {f.shown}": len(lines) for f, lines in panels[:MOST_PANELS]}, MOST_LINES)
+    if missing := [f.shown for f, _ in panels[MOST_PANELS:]]:
+        yield f"not drawn, being more than {MOST_PANELS} axes: {', '.join(missing)}"
+
+
+def _panels(results: Results) -> list[tuple[Factor, list[Line]]]:
+    return [(f, lines) for f in results.factors if (lines := lines_of(results, f))]
 
 
 def lines_of(results: Results, factor: Factor) -> list[Line]:
@@ -83,7 +108,7 @@ def lines_of(results: Results, factor: Factor) -> list[Line]:
             test = {level[id(arm)]: list(arm.values.values()) for arm in arms}
             train = {x: v for arm in arms for x, v in [(level[id(arm)], _on_training(results, arm))] if v}
             found.append(Line(", ".join(varied), test, train, not any(choice)))
-    return found[:MOST_LINES]
+    return found
 
 
 def _varies(groups: Mapping[tuple[str, ...], object], factor: Factor, others: Sequence[Factor]) -> bool:
@@ -176,7 +201,25 @@ def ticks(axes: Axes, values: Sequence[float]) -> None:
 
     if len(values) <= TICKS:
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(values, alike(values))
+        axes.set_xticks(values, _apart(axes, values, alike(values)))
     elif axes.get_xscale() == "log":
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tick(v)))
         axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _apart(axes: Axes, values: Sequence[float], texts: Sequence[str]) -> list[str]:
+    """The texts of ascending ticks without those that would run into the one before or into the last."""
+    places = [math.log(v) if axes.get_xscale() == "log" else v for v in values]
+    spec, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    across = 1 if spec is None else spec.get_gridspec().ncols
+    inches = 0.0 if figure is None else figure.get_figwidth()
+    point = (places[-1] - places[0]) / (72 * INSIDE * inches / across) if inches else 0.0
+    reach = [point * LETTER * (len(text) + 1) / 2 for text in texts]
+    shown = list(texts)
+    before, last = 0, len(texts) - 1
+    for n in range(1, last):
+        if places[n] - reach[n] < places[before] + reach[before] or places[n] + reach[n] > places[last] - reach[last]:
+            shown[n] = ""
+        else:
+            before = n
+    return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
@@ -114,13 +114,22 @@ def clean(text: str, key: str, title: str) -> str:
     return f'{head} role="img" aria-label={quoteattr(title)}><title>{escape(title)}</title>{rest.rstrip()}'
 
 
-def legend(axes: Axes, above: bool = False, across: int = 2) -> None:
+def lines_left_out(panels: Mapping[str, int], most: int) -> Iterator[str]:
+    """A sentence for each panel that has more lines than are drawn; ``panels``: how many each has, by its name."""
+    for name, count in panels.items():
+        if count > most:
+            yield f"of the {count} lines of {name} the first {most} are drawn"
+
+
+def legend(axes: Axes, above: bool = False, across: int = 2, named: Mapping[str, Any] | None = None) -> None:
     """The legend of a pair of axes, on a ground of its own, so that no line of the grid runs through its words; ``above``
-    them, in so many columns, where it has so many words that it would cover lines.
+    them, in so many columns, where it has so many words that it would cover lines. ``named``: what it shows, else all.
     """
     options: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": "none", "handlelength": 2.6}
     if above:
         options |= {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": across, "columnspacing": 1.2}
+    if named is not None:
+        options |= {"handles": list(named.values()), "labels": list(named)}
     axes.legend(borderpad=0.3, **options)
 
 

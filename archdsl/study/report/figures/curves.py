@@ -139,7 +139,9 @@ def _together(figure: Figure, arms: Sequence[tuple[str, Runs]], kinds: Sequence[
 def _panels(figure: Figure, arms: Sequence[tuple[str, Runs]], kind: str, down: int, across: int) -> None:
     """A panel for each arm, the reference's mean dashed in all."""
     every = [_line(run, kind) for _, runs in arms for run in runs.values()]
-    sides = [_limits([v for line in every for v in line[side]]) for side in (0, 1)]
+    log = kind in LOSSES and steep([mean([_line(r, kind) for r in runs.values()])[1] for _, runs in arms])
+    log = log and all(v > 0 for line in every for v in line[1])
+    sides = [_limits([v for line in every for v in line[side]], log and side == 1) for side in (0, 1)]
     reference = mean([_line(run, kind) for _, run in sorted(arms[0][1].items())])
     for n, (name, runs) in enumerate(arms):
         axes = figure.add_subplot(down, across, n + 1, xlim=sides[0], ylim=sides[1])  # shared axes take quadratic time
@@ -147,6 +149,8 @@ def _panels(figure: Figure, arms: Sequence[tuple[str, Runs]], kind: str, down: i
         if n:
             axes.plot(*reference, color=INK, linewidth=0.9, linestyle=(0, (3, 1.5)), zorder=2.5)
         axes.set_title(name, fontsize=6.5, pad=2)
+        if log:
+            log_losses(axes)
         axes.tick_params(labelsize=6.5, labelleft=n % across == 0, labelbottom=n + across >= len(arms))
         _plain(axes)
     figure.supxlabel("epoch", fontsize=8)
@@ -169,9 +173,12 @@ def log_losses(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _limits(values: Sequence[float]) -> tuple[float, float]:
+def _limits(values: Sequence[float], log: bool = False) -> tuple[float, float]:
     """The ends of an axis that has all values, with matplotlib's margin."""
     low, high = min(values), max(values)
+    if log:
+        room = (high / low) ** MARGIN
+        return low / room, high * room
     room = MARGIN * (high - low) or 0.5
     return low - room, high + room
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archdsl.errors import ArchError
@@ -9,7 +10,7 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.levels import geometric
 from archdsl.study.report.figures.axis import ticks
-from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, legend, render
+from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, legend, lines_left_out, render
 from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import unit_of
@@ -18,25 +19,42 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_PANELS, MOST_LINES = 3, 7
+MOST_PANELS, MOST_LINES, ACROSS = 3, 7, 2
+ROW = 0.155  # inches of a line of a legend
 
 
 def fit(results: Results) -> str | None:
     """A panel for each fit as SVG; None where none has a curve."""
+    shown = _panels(results)[:MOST_PANELS]
+    if not shown:
+        return None
+    down = -(-len(shown) // ACROSS)
+    most = max(len(lines[:MOST_LINES]) for _, lines in shown)
+
+    def draw(figure: Figure) -> None:
+        for n, (_, lines) in enumerate(shown, 1):
+            _draw(figure.add_subplot(down, min(ACROSS, len(shown)), n), lines[:MOST_LINES])
+
+    width = WIDTH if len(shown) > 1 else 0.62 * WIDTH
+    height = (3.4 + ROW * (most - 1)) * down
+    return render((width, height), draw, "fit", f"Fits: {', '.join(text for text, _ in shown)}")
+
+
+def left_out(results: Results) -> Iterator[str]:
+    """What the figure has no room for."""
+    panels = _panels(results)
+    yield from lines_left_out({text: len(lines) for text, lines in panels[:MOST_PANELS]}, MOST_LINES)
+    if missing := [text for text, _ in panels[MOST_PANELS:]]:
+        yield f"not drawn, being more than {MOST_PANELS} fits: {', '.join(missing)}"
+
+
+def _panels(results: Results) -> list[tuple[str, list[FitResult]]]:
+    """The lines that have a curve, by their fit."""
     panels: dict[str, list[FitResult]] = {}
     for found in results.fitted:
         if found.fitted is not None:
             panels.setdefault(found.line.fit.text, []).append(found)
-    shown = list(panels.items())[:MOST_PANELS]
-    if not shown:
-        return None
-
-    def draw(figure: Figure) -> None:
-        for n, (_, lines) in enumerate(shown, 1):
-            _draw(figure.add_subplot(1, len(shown), n), lines[:MOST_LINES])
-
-    width = WIDTH if len(shown) > 1 else 0.62 * WIDTH
-    return render((width, 3.4), draw, "fit", f"Fits: {', '.join(text for text, _ in shown)}")
+    return list(panels.items())
 
 
 def _draw(axes: Axes, lines: list[FitResult]) -> None:
@@ -46,6 +64,8 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
     names = labels([one.line.label for one in lines], 24)
     for n, (one, name) in enumerate(zip(lines, names, strict=True)):
         _line(axes, one, COLOURS[n % len(COLOURS)], factor, name)
+    known = axes.get_legend_handles_labels()
+    named = dict(zip(reversed(known[1]), reversed(known[0]), strict=True))  # what lines share is explained once
     values = [v for one in lines for row in one.values.values() for _, v in row]
     if fit.log or fit.kind == "power" or geometric(sorted({x for one in lines for x in one.values})):
         axes.set_xscale("log")
@@ -64,7 +84,7 @@ def _draw(axes: Axes, lines: list[FitResult]) -> None:
     axes.set(xlabel=lines[0].line.title or _x_label(fit.x), ylabel=ylabel)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    legend(axes, above=True, across=1)
+    legend(axes, above=True, across=1, named=dict(reversed(named.items())))
 
 
 def _x_label(x: str) -> str:

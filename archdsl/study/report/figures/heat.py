@@ -13,7 +13,7 @@ from archdsl.study.plan.levels import rank
 from archdsl.study.report.figures.canvas import INK, LABEL, WIDTH, labels, render
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import UNTRAINED
-from archdsl.study.results.unit import Unit, unit
+from archdsl.study.results.unit import Unit, smallest, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,6 +86,11 @@ def _draw(axes: Axes, cells: Cells, shape: tuple[int, int], unit: Unit) -> None:
 
     means = {place: a.summary.mean * unit.factor for place, a in cells.items() if a.summary.mean is not None}
     low, high = min(means.values()), max(means.values())
+    sizes = {place: abs(mean) for place, mean in means.items()}
+    largest = max(sizes.values())
+    mixed = (
+        10 * smallest(sizes.values()) <= largest
+    )  # each cell then has its own decimals: there is no room for those of all
     spread = (high - low) or max(abs(high), 1.0) * 0.01
     middle = (low + high) / 2
     scale = ScalarMappable(Normalize(middle - spread / 2, middle + spread / 2), "cividis")
@@ -95,7 +100,8 @@ def _draw(axes: Axes, cells: Cells, shape: tuple[int, int], unit: Unit) -> None:
     axes.tick_params(length=0)
     for y in range(shape[0]):
         for x in range(shape[1]):
-            _cell(axes, y, x, cells.get((y, x)), scale, unit, shape[1])
+            size = sizes.get((y, x), 0.0) if mixed else largest
+            _cell(axes, y, x, cells.get((y, x)), scale, unit.sized(size), shape[1])
     bar = axes.get_figure(root=True).colorbar(scale, ax=axes, label=unit.axis, fraction=0.06, pad=0.03)  # type: ignore[union-attr]
     bar.outline.set_visible(False)
 

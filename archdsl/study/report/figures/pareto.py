@@ -22,6 +22,7 @@ LEAST = 2.1  # panels whose width one has: names take room
 WIDE = 8  # the largest cost, of the smallest one, from which an axis is logarithmic
 LETTERS = 30  # of a name beside a point
 PLAIN = 10_000  # below it a tick has its thousands
+ROUNDS = 0.9995  # of a unit: what rounds to it
 NAMED = 8  # arms up to which points have names; with more they have the numbers of the table
 
 
@@ -86,7 +87,7 @@ def front(spots: Sequence[Spot], higher: bool) -> list[Spot]:
 def tick(number: float) -> str:
     """A number of an axis, in at most three significant digits: ``4000``, ``50.9 k``."""
     for power, letter in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
-        if abs(number) >= max(10**power, PLAIN):
+        if abs(number) >= max(ROUNDS * 10**power, PLAIN):
             return f"{number / 10**power:.3g} {letter}"
     return f"{number:g}"
 

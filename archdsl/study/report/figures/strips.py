@@ -1,4 +1,4 @@
-"""Strips: every seed of every arm as a dot, joined to the same seed of the reference."""
+"""Strips: every seed of every arm as a dot, joined to the same seed of the reference, where there is one."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
     axes.grid(visible=False)
     for edge in range(1, 0 if slim else len(names)):  # names separate the rows of a slim one
         axes.axhline(edge - 0.5, color="#ececec", linewidth=0.6, zorder=0)
-    reference = results.reference
+    reference, compares = results.reference, results.compares
     for y, arm in enumerate(results.arms):
-        if y:
+        if y and compares:
             _joined(axes, y, arm, reference, unit.factor)
-        _dots(axes, y + (LOW if y else 0.0), arm, unit.factor, INK if not y else BLUE)
+        first = not y and (compares or len(results.arms) == 1)
+        _dots(axes, y + (LOW if y and compares else 0.0), arm, unit.factor, INK if first else BLUE)
         if not arm.values:
             axes.annotate(
                 "no finished run",
@@ -55,7 +56,7 @@ def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
             )
     axes.set_xlabel(unit.axis)
     axes.margins(x=0.05)
-    _legend(axes, reference.label, 2 if slim else 3, several=len(results.arms) > 1 and bool(reference.values))
+    _legend(axes, reference.label, 2 if slim else 3, several=compares and bool(reference.values))
 
 
 def _joined(axes: Axes, y: int, arm: ArmResult, reference: ArmResult, factor: float) -> None:

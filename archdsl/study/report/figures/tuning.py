@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archdsl.report.figures import COLOURS
-from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, legend, render
+from archdsl.study.report.figures.canvas import PALE, WIDTH, labels, legend, lines_left_out, render
 from archdsl.study.report.tuning_text import unit
 from archdsl.study.results.results import Results
 from archdsl.study.results.tuning import ArmTuning, Tuning
@@ -32,6 +33,13 @@ def tuning(results: Results) -> str | None:
         _frame(axes, known, arms)
 
     return render((0.62 * WIDTH, 3.0), draw, "tuning", "Tuning curves")
+
+
+def left_out(results: Results) -> Iterator[str]:
+    """What the figure has no room for."""
+    known = results.tuning
+    if known is not None:
+        yield from lines_left_out({"the arms": len(known.arms)}, MOST_LINES)
 
 
 def _line(axes: Axes, arm: ArmTuning, colour: str, factor: float, name: str) -> None:

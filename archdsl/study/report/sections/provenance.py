@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import exact, many
 from archdsl.study.report import page
+from archdsl.study.report.verdict import AS
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE, unit
 from archdsl.version import __version__
@@ -24,7 +25,7 @@ def failures(results: Results) -> Iterator[str]:
     rows = [(arm, str(seed), status, message or NONE) for arm, seed, status, message in ordered]
     heads = (("arm", "name"), ("seed", "right"), ("state", ""), ("message", "name"))
     counts = (
-        "Those that diverged or failed by themselves count as chance."
+        f"Those that diverged or failed by themselves count as {AS}; where neither is known, they are left out."
         if results.options.failures == "chance"
         else ("They enter no mean.")
     )
@@ -53,8 +54,8 @@ def provenance(results: Results, command: str) -> Iterator[str]:
             ("design", "sequential" if options.sequential else "fixed"),
             ("metric", ", ".join(metric_of(name).label for name in (results.metric, *results.more))),
             ("wrong decisions", f"at most {100 * options.alpha:g} %" if results.compares else ""),
-            ("same within", "" if options.same is None else f"±{scale.value(options.same)} {scale.points}".rstrip()),
-            ("runs that failed", "count as chance" if options.failures == "chance" else "are excluded"),
+            ("same within", "" if options.same is None else f"±{scale.amount(options.same)} {scale.points}".rstrip()),
+            ("runs that failed", f"count as {AS}" if options.failures == "chance" else "are excluded"),
             ("looks", _looks(results)),
             ("plan", results.registered),
             ("seeds", _ranges(sorted(results.seeds))),

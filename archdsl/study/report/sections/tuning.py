@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from archdsl.report.numbers import exact
 from archdsl.study.report import figures, page
+from archdsl.study.report.figures.tuning import left_out
 from archdsl.study.report.tuning_table import table
 from archdsl.study.report.tuning_text import CURVES, sentences, unit
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE
 
-CUT = "Upper ends far above the curves are cut: so few draws do not exclude a much better setting."
+CUT = {  # by whether a higher score is better
+    True: "Upper ends far above the curves are cut: so few draws do not exclude a much better setting.",
+    False: "Lower ends far below the curves are cut: so few draws do not exclude a much better setting.",
+}
 
 
 def tuning(results: Results) -> Iterator[str]:
@@ -31,4 +35,5 @@ def tuning(results: Results) -> Iterator[str]:
     for sentence in sentences(results):
         yield page.tag("p", f"{page.quoted(sentence[:1].upper() + sentence[1:])}.", "note")
     if (svg := figures.tuning(results)) is not None:
-        yield page.figure(svg, f"{CURVES[:1].upper()}{CURVES[1:]}. {CUT}")
+        more = "".join(f" {text[:1].upper()}{text[1:]}." for text in left_out(results))
+        yield page.figure(svg, f"{CURVES[:1].upper()}{CURVES[1:]}. {CUT[results.tuning.measure.higher]}{more}")
