@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -139,7 +138,8 @@ def command(
     from archdsl.study.plan.plan import away, check_there
 
     chosen, runs = selected(given), runs_of(study, runs)
-    _check_options(detect, fuse, html)
+    _check_options(detect, fuse)
+    check_html(html if not dry_run else None, study)
     watch = check_watch(watch, port)
     chosen, runner = prepared(chosen, runs, data_root)
     requested = ConditionOptions(chosen.precision, device)
@@ -151,6 +151,9 @@ def command(
     if columns:
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
     if dry_run:
+        _say_idle({"--register": register, "--html": html is not None, "--watch": watch})
+        for stage in () if again else runner.stages:
+            _say_conflict(stage, requested)
         _preview(chosen, runner, jobs, device, format, detect, requested)
         return
     check_writable(runs)
@@ -172,14 +175,13 @@ def command(
         raise SystemExit(SOME_FAILED)
 
 
-def _check_options(detect: str | None, fuse: str, html: Path | None) -> None:
+def _check_options(detect: str | None, fuse: str) -> None:
     """Refuse what no study can have, before any work."""
     from archdsl.study.amounts import amount
     from archdsl.study.execute.bundles import most_together
 
     amount(detect or "1%", "--detect")
     most_together(fuse, gpu=False)
-    check_html(html)
 
 
 def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
@@ -203,6 +205,25 @@ def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[s
     yield from gone(runner.every)
     for stage in () if again else runner.stages:
         yield from not_reused(stage.found.values())
+
+
+def _say_idle(given: Mapping[str, bool]) -> None:
+    """Say which options a dry run does not carry out."""
+    from archdsl.cli.output import say
+
+    if idle := [option for option, wanted in given.items() if wanted]:
+        say(f"note: {' and '.join(idle)}: without effect in a dry run")
+
+
+def _say_conflict(stage: StudyRunner, requested: ConditionOptions) -> None:
+    """Say what the command itself will refuse: a dry run lists the runs that other conditions would take."""
+    from archdsl.cli.output import say
+    from archdsl.errors import ArchError
+
+    try:
+        stage.check(requested)
+    except ArchError as error:
+        say(f"note: without --dry-run this is refused: {error.message} ({error.help})")
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:

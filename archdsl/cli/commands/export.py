@@ -119,7 +119,8 @@ def command(
     set = [*(set or ()), _initial(weights, spec)] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
-    announce(*written(target, kind, run is not None or init_of(loaded) is not None, external_data))
+    files = written(target, kind, run is not None or init_of(loaded) is not None, external_data)
+    announce(*files, read=(loaded.name, *((weights,) if weights is not None else ())))
     done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}

@@ -54,13 +54,14 @@ def command(
     from archdsl.cli.output import put
     from archdsl.importer.sources import named
 
+    origin = named(source)
     if out is not None:
         from archdsl.cli.support.targets import announce
         from archdsl.export.target import check_target
 
         check_target(out)
-        announce(out)
-    text, seen = found(named(source), input, trace=trace, unused=unused, time=time)
+        announce(out, read=(origin.path,) if origin.path else ())
+    text, seen = found(origin, input, trace=trace, unused=unused, time=time)
     if out is None:
         put(text)
     else:

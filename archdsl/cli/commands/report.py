@@ -103,7 +103,7 @@ def command(
     from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, gone
 
-    check_html(html)
+    check_html(html, study)
     rows = _rows(
         {
             "--each": each,

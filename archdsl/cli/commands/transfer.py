@@ -51,8 +51,9 @@ def command(
     _check_name(target)
     if target is not None:
         check_target(target)  # before torch is imported
-        announce(target)
     loaded = load(spec, input=input, classes=classes, data=data, set=set or ())
+    if target is not None:
+        announce(target, read=(source, loaded.name))
     talk(loaded.notes)
     found = _carried(source, loaded, seed if seed is not None else _seed(loaded), reshape)
     if target is not None:

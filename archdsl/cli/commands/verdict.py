@@ -118,6 +118,7 @@ def command(
     from archdsl.cli.output import put_json, put_table
     from archdsl.cli.support.study_report import check_html
     from archdsl.cli.support.verdict_table import record, table_of
+    from archdsl.report import FORMATS
     from archdsl.study.answer.answer import answer
     from archdsl.study.answer.measurements import Columns, measure, open_sheet
     from archdsl.study.answer.rows import Question
@@ -125,7 +126,7 @@ def command(
     from archdsl.study.plan.claims import parse_claim, spelled
     from archdsl.study.results.claims import result_of
 
-    check_html(html)
+    check_html(html, table)
     claimed = parse_claim(claim) if claim is not None else None
     base = _reference(reference, claimed.reference if claimed else None)
     level = _rate(alpha, "--alpha")
@@ -155,7 +156,7 @@ def command(
     if format == "json":
         put_json(record(given, sheet.sha256))
     else:
-        put_table(table_of(given, people=format in ("table", "md")), format)
+        put_table(table_of(given, people=FORMATS[format].people), format)
     if claimed is not None:
         raise typer.Exit({True: HOLDS, None: UNDECIDED, False: REFUTED}[holds])
 

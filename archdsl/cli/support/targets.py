@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from archdsl.cli.output import say
@@ -12,14 +14,18 @@ from archdsl.runs.store.remove import EVALUATIONS, is_own
 from archdsl.runs.store.settings import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
-def announce(*files: Path) -> None:
+def announce(*files: Path, read: Iterable[str | Path] = ()) -> None:
     """Say which of these files are there and will be replaced.
 
+    Args:
+        read: what the command reads; of these, files are not replaced.
+
     Raises:
-        ArchError: one is what a run in that folder has written.
+        ArchError: one is what a run in that folder has written, or what the command reads.
         EnvError: one is a folder or a device.
     """
     for file in files:
@@ -33,4 +39,18 @@ def announce(*files: Path) -> None:
             )
     for file in files:
         if file.is_file():
+            for name in read:
+                if _is_one(file, name):
+                    raise ArchError(
+                        f"{file} is what this command reads, and to replace it would lose it", help="give another name"
+                    )
             say(f"note: {file} exists and will be replaced")
+
+
+def _is_one(file: Path, name: str | Path) -> bool:
+    """Whether a name, which may also be a text, is that of a file that is there."""
+    for place in (name, f"{name}.arch"):
+        with suppress(OSError, ValueError):
+            if os.path.samefile(file, place):
+                return True
+    return False
