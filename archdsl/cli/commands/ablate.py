@@ -36,7 +36,6 @@ from archdsl.cli.support.study_options import (
     Where,
     With,
     Without,
-    runs_of,
 )
 from archdsl.cli.support.study_report import check_columns, check_html, planned_notes, put_study, report, selected
 from archdsl.runs.conditions import ConditionOptions
@@ -133,6 +132,7 @@ def command(
     from archdsl.cli.output import say
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
+    from archdsl.study.execute.among import runs_of
     from archdsl.study.execute.execution import ExecutionOptions, executions, results_of
     from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, check_there

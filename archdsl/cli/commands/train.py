@@ -91,13 +91,14 @@ def command(
     from archdsl.cli.output import put, put_json, say, talk
     from archdsl.errors import ArchError
     from archdsl.runs.events import WARNING, warnings_in
+    from archdsl.runs.recorded import runs_beside
 
     if resume and again:
         raise ArchError(
             "--resume and --again contradict each other",
             help="--again trains it from the first step; leave one of them out",
         )
-    out = out if out is not None else _beside(spec)
+    out = out if out is not None else runs_beside(spec)
     chosen = _loaded(spec, out, data, set or ())
     experiment = experiment_of(chosen)
     talk(chosen.notes, warnings_alone=quiet)
@@ -123,13 +124,6 @@ def command(
         put(summary(run) + (f"{origin(run)}\n" if cached else "") + evaluation_line(told))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
-
-
-def _beside(spec: str) -> Path:
-    from archdsl.runs.recorded import folder_of
-
-    run = folder_of(spec)
-    return run.parent if run is not None else Path("runs")
 
 
 def _loaded(spec: str, out: Path, data: str | None, set: Sequence[str]) -> Spec:
