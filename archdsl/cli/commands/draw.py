@@ -175,7 +175,7 @@ def _name(spec: Spec) -> str:
 
 
 def _draw(diagram: Diagram, kind: Kind, out: Path | None, dark: bool) -> None:
-    from archdsl.cli.output import put
+    from archdsl.cli.output import put, stdout
     from archdsl.export.target import replacing
 
     if kind == "text" and out is None:
@@ -190,7 +190,9 @@ def _draw(diagram: Diagram, kind: Kind, out: Path | None, dark: bool) -> None:
         return
     text = _text(diagram, kind)
     if out is None:
-        put(text)
+        utf = "utf" in (stdout().encoding or "").lower()
+        # XML without a declaration is UTF-8; in another encoding only references to characters are read as them.
+        put(text if utf or kind != "svg" else text.encode("ascii", "xmlcharrefreplace").decode("ascii"))
         return
     with replacing(out) as file:
         file.write_text(text, "utf-8")
