@@ -27,6 +27,8 @@ GIVEN = ("--input", "3x8x8", "--classes", "10")
         (("verdict", "t.csv", "--arm", "a", "--lower", "--higher"), "`--lower` and `--higher` contradict each other"),
         (("verdict", "t.csv", "--arm", "a", "--higher", "--higher"), "`--higher` is given twice"),
         (("verdict", "t.csv", "--arm", "a", "--arm", "b"), "`--arm` is given twice"),
+        (("ablate", NET, "-j1", "--jobs", "2"), "`--jobs` is given twice"),
+        (("draw", NET, *GIVEN, "-oa.svg", "-ob.svg"), "`--out` is given twice"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, tuple) else "",
 )
