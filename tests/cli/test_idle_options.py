@@ -59,6 +59,30 @@ def test_options_that_studies_do_not_take_are_said(run: Run, tmp_path: Path) -> 
     assert "without effect" not in run("check", NET, "--input", "1x28x28", "--classes", "3").err
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("train", NET, "--data", "fashion-mini", "--time-limit"),
+        ("ablate", NET, "--data", "fashion-mini", "--dry-run", "--time-limit"),
+        ("export", "one", "m.onnx", "--quantize", "int8", "--max-drop"),
+        ("import", "net.py:Net", "--input", "3x8x8", "--time"),
+    ],
+    ids=lambda x: x[0],
+)
+def test_a_bound_is_a_finite_number(run: Run, args: tuple[str, ...], value: str) -> None:
+    done = run(*args, value)
+    assert (done.code, done.out) == (2, "")
+    assert f"Invalid value for '{args[-1]}'" in done.err
+    assert not Path("runs").exists()
+
+
+def test_options_that_onnx_files_do_not_take_are_said(run: Run) -> None:
+    done = run("bench", "a.onnx", "--input", "3x8x8", "--compile", "--batch", "1")
+    assert done.code == 4
+    assert "note: --input and --compile: without effect on ONNX files: a.onnx\n" in done.err
+
+
 def test_a_word_in_formats_for_programs(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("words", "conv", "--format", "csv").out)))
     assert [row["word"] for row in rows] == ["conv"]

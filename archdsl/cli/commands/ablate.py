@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set
+from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set, finite
 from archdsl.cli.support.study_options import (
     Address,
     Alpha,
@@ -89,6 +89,7 @@ def command(
             "--time-limit",
             metavar="SECONDS",
             min=0.001,
+            callback=finite,
             help="Train each run so long in this call; the next resumes it.",
         ),
     ] = None,

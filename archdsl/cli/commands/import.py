@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archdsl.cli.options import finite
 from archdsl.cli.output import say
 from archdsl.errors import ArchError, EnvError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from archdsl.importer.sources import Named
 
 SECONDS = 300.0
+LONGEST = 10**6  # seconds
 LARGEST = 10**6  # of the sizes of an input
 _SHAPE = re.compile(r"(?P<sizes>[1-9][0-9]*(x[1-9][0-9]*){0,2})(?P<ids>\s+ids\([1-9][0-9]*\))?")
 
@@ -46,7 +48,10 @@ def command(
         ),
     ] = False,
     time: Annotated[
-        float, typer.Option("--time", metavar="SECONDS", min=1, help="Time limit of a file, in seconds.")
+        float,
+        typer.Option(
+            "--time", metavar="SECONDS", min=1, max=LONGEST, callback=finite, help="Time limit of a file, in seconds."
+        ),
     ] = SECONDS,
 ) -> None:
     """Write a network of PyTorch as a spec: traced, said as a person would, and held equal to its source (parameters, and

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, Device, OneSpec, Quiet, Set
+from archdsl.cli.options import DataRoot, Device, OneSpec, Quiet, Set, finite
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def command(
             "--time-limit",
             metavar="SECONDS",
             min=0.001,
+            callback=finite,
             help="Stop this call after so many seconds of training; the next resumes.",
         ),
     ] = None,
