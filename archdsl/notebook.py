@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 def train(
     spec: str | Path | Source | Spec, *, input: int | Sequence[int] | str | None = None, classes: int | str | None = None,
-    data: str | None = None, set: Sequence[str] = (), runs: str | Path = "runs", data_root: str | Path | None = None,
+    data: str | None = None, set: Sequence[str] = (), runs: str | Path | None = None, data_root: str | Path | None = None,
     device: object = "auto", precision: str = "auto", again: bool = False, listen: Callable[[Any], object] = lambda event: None,
 ) -> Run:  # fmt: skip
     """Train a spec, or find its run: the same experiment is never trained twice.
 
     Args:
         spec: as for ``archdsl.load``, or what it gave; the arguments up to ``set`` are those of ``load``.
-        runs: the folder of runs.
+        runs: the folder of runs, ``runs`` by default; where ``spec`` is the folder of a run, its parent folder.
         data_root: searched for the data before the other data roots.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, or a ``torch.device``.
         precision: ``auto``, ``fp32``, ``bf16`` or ``plain``.
@@ -54,6 +54,7 @@ def train(
     from archdsl.api import experiment_of, load
     from archdsl.emit.build import build
     from archdsl.runs.conditions import known_precision
+    from archdsl.runs.recorded import runs_beside
     from archdsl.study.execute.arguments import known_device
     from archdsl.train.fit import fit
 
@@ -62,7 +63,7 @@ def train(
         build(known.trace),
         experiment_of(known),
         listen=listen,
-        out=runs,
+        out=runs if runs is not None else runs_beside(str(spec) if isinstance(spec, str | Path) else spec.name),
         data_root=data_root,
         device=known_device(device),
         speed=known_precision(str(precision)),
@@ -73,7 +74,7 @@ def train(
 def ablate(
     study: str | Path,
     *,
-    runs: str | Path = "runs",
+    runs: str | Path | None = None,
     data_root: str | Path | None = None,
     device: object = "auto",
     jobs: int | None = None,
@@ -83,6 +84,7 @@ def ablate(
 
     Args:
         study: a study file, the folder of a study, or a spec (with holes, or ``without``, ``add``).
+        runs: the folder of runs, ``runs`` by default; where ``study`` is the folder of a study, the one that it is in.
         jobs: workers; by default one a core, or as many as fit on a GPU.
         options: as for ``report``.
 
@@ -114,7 +116,7 @@ def ablate(
 
 
 def report(
-    study: str | Path, *, runs: str | Path = "runs", data_root: str | Path | None = None, **options: Any
+    study: str | Path, *, runs: str | Path | None = None, data_root: str | Path | None = None, **options: Any
 ) -> Report:
     """What a study has found so far, without running anything.
 
@@ -258,12 +260,14 @@ def _reported(chosen: StudyFile, runner: StudyRunner, stopped: str = "") -> Repo
 
 
 def _chosen(
-    study: str | Path, runs: str | Path, root: str | Path | None, options: dict[str, Any]
+    study: str | Path, runs: str | Path | None, root: str | Path | None, options: dict[str, Any]
 ) -> tuple[StudyFile, StudyRunner]:
+    from archdsl.study.execute.among import runs_of
     from archdsl.study.execute.arguments import selection
     from archdsl.study.execute.select import select
     from archdsl.study.execute.stages import prepared
 
     chosen = select(str(study), selection(options))
-    place = Path(runs).absolute()  # tables may be asked for after the working directory has changed
+    place = runs_of(str(study), None if runs is None else Path(runs))
+    place = place.absolute()  # tables may be asked for after the working directory has changed
     return prepared(chosen, place, None if root is None else Path(root))

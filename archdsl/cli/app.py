@@ -145,7 +145,7 @@ def _load_formats() -> None:
 
 def _refuse_doubles(command: Any, args: list[str]) -> None:
     """An option that takes one value may be given once, and so may a switch: click would silently take the last one."""
-    names = [arg.partition("=")[0] for arg in (args[: args.index("--")] if "--" in args else args)]
+    names = [_spelling(arg) for arg in (args[: args.index("--")] if "--" in args else args)]
     for param in command.params:
         if getattr(param, "multiple", False) or param.param_type_name != "option":
             continue
@@ -156,9 +156,18 @@ def _refuse_doubles(command: Any, args: list[str]) -> None:
             raise ArchError(f"`{param.opts[0] if on else off[0]}` is given twice", help="keep one of them")
 
 
+def _spelling(arg: str) -> str:
+    """The option that an argument may be: `--jobs` of `--jobs=4`, `-j` of `-j4`."""
+    return arg.partition("=")[0] if arg.startswith("--") or not arg.startswith("-") else arg[:2]
+
+
 def _refusal(error: Any, args: list[str]) -> ArchError:
     text = error.format_message().replace("Value error, ", "").strip()
-    if not text:  # no command at all: click has shown the help page
+    if not args:  # the text is the help page, which is shown already where it is drawn
+        from archdsl.cli.output import say
+
+        if text:
+            say(text, lines=True)
         return ArchError("archdsl needs a command", help="`archdsl --help` lists all")
     near = ""
     if args and args[0] not in COMMANDS and not args[0].startswith("-"):

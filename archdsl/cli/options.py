@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -9,6 +10,18 @@ import typer
 
 from archdsl.device import check_device
 from archdsl.report import FORMATS, several_tables
+
+
+def finite(value: float | None) -> float | None:
+    """An option that is a number. Comparisons with nan are all false, so that it would lift a bound without a word.
+
+    Raises:
+        typer.BadParameter: it is nan or infinite.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
 
 HOLDS, UNDECIDED, REFUTED = 0, 3, 6  # exit codes of claims
 

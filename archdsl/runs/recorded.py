@@ -17,11 +17,23 @@ _FOLDER = re.compile(r"(.+)-[0-9a-f]{8}-s\d+(-\d+)?")  # how the folder of a run
 
 def folder_of(spec: str) -> Path | None:
     """The run whose recorded text a spec is, given as its folder or as the file in it; None for every other spec."""
-    folder = Path(spec.removesuffix(f"{os.sep}{RUN_SPEC}"))
+    folder = Path("." if spec == RUN_SPEC else spec.removesuffix(f"{os.sep}{RUN_SPEC}"))
     with suppress(OSError, ValueError):  # a text that no path can be
-        if (folder / RUN_SPEC).is_file() and ((folder / SETTINGS).is_file() or _FOLDER.fullmatch(_called(folder))):
+        if (
+            spec
+            and (folder / RUN_SPEC).is_file()
+            and ((folder / SETTINGS).is_file() or _FOLDER.fullmatch(_called(folder)))
+        ):
             return folder
     return None
+
+
+def runs_beside(spec: str) -> Path:
+    """The folder of runs that a spec means where none is given: that which its run lies in, else ``runs``."""
+    folder = folder_of(spec)
+    if folder is None:
+        return Path("runs")
+    return folder.parent if folder.name not in ("", "..") else folder / ".."
 
 
 def _called(folder: Path) -> str:

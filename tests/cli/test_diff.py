@@ -192,3 +192,13 @@ class TestGit:
         done = run("diff", "--git", "HEAD", "nets/a.arch")
         assert done.code == 4
         assert "git is not installed" in done.err
+
+
+def test_a_version_may_have_a_byte_order_mark(run: Run, repo: Path) -> None:
+    marked = repo / "nets" / "marked.arch"
+    marked.write_bytes(b"\xef\xbb\xbfinput 3x8x8\r\nclasses 10\r\nnet conv(8) gap linear(10)\r\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "marked")
+    done = run("diff", "--git", "HEAD", "nets/marked.arch", "--format", "json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["same"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from archdsl.cli.main import main
 from tests.cli.conftest import Run
 from tests.cli.folders import finished, made
 from tests.conftest import Cli
@@ -139,3 +143,13 @@ def test_into_a_closed_pipe_and_without_colours(cli: Cli) -> None:
     done = cli("draw", "resnet18", env={"NO_COLOR": "1", "COLUMNS": "20", "TERM": "dumb"})
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) > 40, "lines into a pipe are whole"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_an_svg_in_a_pipe_is_xml_in_every_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(data, encoding=encoding, write_through=True))
+    assert main(["draw", NET, *GIVEN, "--title", "2 × é", "--format", "svg"]) == 0
+    title = ElementTree.fromstring(data.getvalue()).find("{http://www.w3.org/2000/svg}title")
+    assert title is not None
+    assert title.text == "2 × é"

@@ -27,6 +27,8 @@ GIVEN = ("--input", "3x8x8", "--classes", "10")
         (("verdict", "t.csv", "--arm", "a", "--lower", "--higher"), "`--lower` and `--higher` contradict each other"),
         (("verdict", "t.csv", "--arm", "a", "--higher", "--higher"), "`--higher` is given twice"),
         (("verdict", "t.csv", "--arm", "a", "--arm", "b"), "`--arm` is given twice"),
+        (("ablate", NET, "-j1", "--jobs", "2"), "`--jobs` is given twice"),
+        (("draw", NET, *GIVEN, "-oa.svg", "-ob.svg"), "`--out` is given twice"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, tuple) else "",
 )
@@ -55,6 +57,30 @@ def test_options_that_studies_do_not_take_are_said(run: Run, tmp_path: Path) -> 
     assert (done.code, done.out) == (plain.code, plain.out)
     assert "note: --input and --fix: without effect on studies: s.yaml\n" in done.err
     assert "without effect" not in run("check", NET, "--input", "1x28x28", "--classes", "3").err
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("train", NET, "--data", "fashion-mini", "--time-limit"),
+        ("ablate", NET, "--data", "fashion-mini", "--dry-run", "--time-limit"),
+        ("export", "one", "m.onnx", "--quantize", "int8", "--max-drop"),
+        ("import", "net.py:Net", "--input", "3x8x8", "--time"),
+    ],
+    ids=lambda x: x[0],
+)
+def test_a_bound_is_a_finite_number(run: Run, args: tuple[str, ...], value: str) -> None:
+    done = run(*args, value)
+    assert (done.code, done.out) == (2, "")
+    assert f"Invalid value for '{args[-1]}'" in done.err
+    assert not Path("runs").exists()
+
+
+def test_options_that_onnx_files_do_not_take_are_said(run: Run) -> None:
+    done = run("bench", "a.onnx", "--input", "3x8x8", "--compile", "--batch", "1")
+    assert done.code == 4
+    assert "note: --input and --compile: without effect on ONNX files: a.onnx\n" in done.err
 
 
 def test_a_word_in_formats_for_programs(run: Run) -> None:

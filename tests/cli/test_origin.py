@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import archdsl
 from archdsl.data.fingerprint import fingerprint
 from archdsl.words.data.folders import Folder
 
@@ -194,6 +195,21 @@ def test_the_folder_of_a_run_is_resumed_and_not_begun_again(run: Run) -> None:
     assert not Path("runs").exists()
     assert len((folder / "events.jsonl").read_text().splitlines()) > steps
     assert '"resumed"' in (folder / "events.jsonl").read_text()
+
+
+def test_a_run_is_found_from_within_its_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = trained(run, TINY).absolute()
+    before = sorted(p.name for p in folder.iterdir())
+    for inside, specs in ((folder, (".", "./", "spec.arch", "./spec.arch")), (folder / "evaluations", ("..",))):
+        inside.mkdir(exist_ok=True)
+        monkeypatch.chdir(inside)
+        for spec in specs:
+            done = run("train", spec, "-q")
+            assert (done.code, "cached: " in done.out) == (0, True), spec
+            assert archdsl.train(spec).folder.resolve() == folder.resolve()
+        monkeypatch.chdir(folder.parent)
+        shutil.rmtree(folder / "evaluations", ignore_errors=True)
+        assert sorted(p.name for p in folder.iterdir()) == before
 
 
 def test_a_run_is_not_resumed_and_begun_again_at_once(run: Run) -> None:

@@ -126,6 +126,8 @@ def test_memory_follows_batch_dtype_and_optimizer(run: Run) -> None:
     assert memory() - memory("--dtype", "bf16") == 128 * 2 * found["activations"]
     assert memory(train="adam") - memory() == one
     assert memory() - memory(train="sgd(0.1, momentum=0)") == one
+    assert memory(train="lion(1e-4)") == memory(train="rmsprop(1e-3)") == memory()
+    assert memory(train="rmsprop(1e-3, momentum=0.9)") == memory(train="adam")
 
 
 def test_set_data_and_hash(run: Run) -> None:

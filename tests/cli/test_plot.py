@@ -113,7 +113,8 @@ def test_figures(run: Run, out: Path, tmp_path: Path, kind: str) -> None:
     for what in ("loss", "accuracy", "lr"):
         for name in ("a", "b"):
             done = run("plot", "one", "two", "lone", "--what", what, "--log", "--save", f"{name}.{kind}")
-            assert (done.code, done.out, done.err) == (0, "", "")
+            replaced = f"note: {name}.{kind} exists and will be replaced\n"
+            assert (done.code, done.out, done.err) == (0, "", "" if what == "loss" else replaced)
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == [f"a.{kind}", f"b.{kind}"]
 

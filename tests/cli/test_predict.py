@@ -158,7 +158,7 @@ def test_pictures_that_do_not_decode_are_named(run: Run, trained: Path) -> None:
     ("args", "code", "message"),
     [
         (("nowhere.png",), 4, "there is no picture nowhere.png"),
-        (("-",), 2, "not read from standard input"),
+        (("-",), 2, "not read from standard input\nhelp: name files; a file called `-` by its whole path"),
         (("empty",), 4, "empty is empty"),
         (("mixed",), 4, "notes.txt is not a picture"),
         (("good.png", "--top", "11"), 2, "more than the 10 classes"),

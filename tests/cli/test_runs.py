@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,7 @@ def test_show(run: Run, out: Path) -> None:
     text = run("runs", "show", "a-good").out
     for part in ("75.00 %", "net conv(8)", "train.optimizer.lr", "2.13.0", "best_epoch", "valid loss"):
         assert part in text
+    assert re.search(r"^train\.seed +0$", text, re.MULTILINE), "a setting of 0 is one"
     record = json.loads(run("runs", "show", str(out / "b-better"), "--format", "json").out)[0]
     assert record["result"]["test_accuracy"] == 0.9
     assert [e["epoch"] for e in record["epochs"]] == [1, 2, 3, 4]

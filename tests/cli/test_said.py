@@ -95,3 +95,10 @@ def test_a_damaged_run_names_its_file(tmp_path: Path) -> None:
         (folder / "settings.json").write_text(content)
         with pytest.raises(StoreError, match=rf"settings.json {what}"):
             load_run(folder)
+
+
+def test_without_a_command_the_help_page_is_shown_in_lines(run: Run) -> None:
+    done = run()
+    assert (done.code, done.out) == (2, "")
+    assert "Usage: archdsl [OPTIONS] COMMAND [ARGS]...\n\n  A language for neural nets" in done.err
+    assert done.err.endswith("error: archdsl needs a command\nhelp: `archdsl --help` lists all\n")

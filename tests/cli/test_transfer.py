@@ -109,5 +109,5 @@ def test_weights_are_not_replaced_by_those_made_of_them(capsys: Out, here: Path)
     before = (here / "w.safetensors").read_bytes()
     capsys.readouterr()
     assert main(["transfer", "w.safetensors", "new.arch", "-o", "./w.safetensors"]) == 2
-    assert "w.safetensors is the source itself" in capsys.readouterr().err
+    assert "w.safetensors is what this command reads" in capsys.readouterr().err
     assert (here / "w.safetensors").read_bytes() == before

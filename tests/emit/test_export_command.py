@@ -169,6 +169,8 @@ def test_labels_are_the_names_of_the_classes(run_folder: Path, capfd: pytest.Cap
     for given in ("names.txt", "k, l,m,n,o,p,q,r,s,t"):
         found = metadata(load(RUN), None, given)["archdsl.class_names"]
         assert json.loads(found) == list("klmnopqrst")
+    Path("names.txt").write_text("\n".join("klmnopqrst"), "utf-8-sig")
+    assert json.loads(metadata(load(RUN), None, "names.txt")["archdsl.class_names"]) == list("klmnopqrst")
     Path("names.txt").write_bytes(b"\xff\xfe")
     assert main(["export", "run", "model.onnx", "--labels", "names.txt"]) == 2
     assert "names.txt is not UTF-8 text" in capfd.readouterr().err

@@ -194,8 +194,11 @@ def test_asking_for_other_conditions_refuses_or_trains_again(place: Path, ablate
     code, out, err = ablate("--seeds", "1", "--precision", "fp32")
     assert (code, out) == (2, "")
     assert "--precision fp32 conflicts with 2 of the 2 existing runs, which have precision plain" in err
-    code, out, _ = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
+    code, out, err = ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--format", "json")
     assert [r["cached"] for r in json.loads(out)["arms"]] == [0, 0]
+    conflict = "without --dry-run the command is refused: --precision fp32 conflicts with 2 of the 2 existing runs"
+    assert conflict in " ".join(json.loads(out)["notes"])
+    assert conflict not in ablate("--seeds", "1", "--precision", "fp32", "--dry-run", "--again", "--format", "json")[1]
     study = (
         "ablate",
         "tiny.arch",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.cli.support.study_options import runs_of
+from archdsl import ablate, report
+from archdsl.study.execute.among import runs_of
 from tests.conftest import Cli
 from tests.study.conftest import Whole
 
@@ -38,3 +39,10 @@ def test_the_folder_of_runs_by_every_name_of_a_study(
     for inside, name in ((folder, "."), (folder.parent, folder.name)):
         monkeypatch.chdir(inside)
         assert runs_of(name, None) == runs
+
+
+def test_a_study_of_another_folder_from_python(place: Path, whole: Whole) -> None:
+    (folder,) = (whole.into(place / "project") / "studies").iterdir()
+    for of in (report, ablate):
+        assert [(row["finished"], row["runs"]) for row in of(folder).rows] == [(2, 2), (2, 2)]
+    assert not (place / "runs").exists()

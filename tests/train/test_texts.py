@@ -16,6 +16,7 @@ from torch import nn
 
 from archdsl.api import experiment_of
 from archdsl.api import load as load_spec
+from archdsl.cli.main import main
 from archdsl.data import Arrays, load
 from archdsl.data.fingerprint import fingerprint
 from archdsl.emit.build import build
@@ -238,3 +239,17 @@ def test_a_net_that_gives_no_numbers_continues_nothing(temperature: float) -> No
         next(model.parameters()).fill_(math.nan)
     with pytest.raises(ArchError, match="the output of the net is not finite"):
         list(continued(net, "ab", 3, temperature))
+
+
+def test_a_prompt_is_read_as_the_text_was_and_printed_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tabs.txt").write_text("if a:\n\tb\n" * 60)
+    text = f'{GRU}\ndata text("tabs.txt", length=16)\ntrain epochs(1)\n'
+    assert main(["train", text, "-q", "--precision", "plain"]) == 0
+    (folder,) = Path("runs").glob("net-*")
+    capfd.readouterr()
+    Path("begin.txt").write_bytes(b"\xef\xbb\xbfif a:\r\n\tb")
+    assert main(["predict", str(folder), "begin.txt", "--length", "1"]) == 0
+    assert capfd.readouterr().out.startswith("if a:\n\tb")

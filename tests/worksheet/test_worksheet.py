@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from archdsl.cli.main import main
-from archdsl.cli.support.exercises import Exercise, read_worksheet
+from archdsl.cli.support.exercises import Exercise, Requirement, _Figures, _outcome, read_worksheet
 from archdsl.errors import ArchError, EnvError
 
 HERE = Path(__file__).parent
@@ -151,3 +151,10 @@ def test_each_word_that_moves_pixels_answers_the_sixth(
     answer.write_text(solution(6).read_text("utf-8").replace("crop(2)", word), "utf-8")
     code, out = answered(6, answer, tmp_path, capsys)
     assert code == 0, out
+
+
+@pytest.mark.parametrize("percent", range(1, 100))
+def test_a_per_cent_is_the_very_fraction(percent: int) -> None:
+    figures = _Figures({"test_accuracy": percent / 100}, frozenset())
+    for sign in ("=", ">=", "<="):
+        assert _outcome(Requirement(f"test_accuracy {sign} {percent}%", "hint"), figures).holds

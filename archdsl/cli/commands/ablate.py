@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set
+from archdsl.cli.options import Data, DataRoot, Device, Format, Quiet, Set, finite
 from archdsl.cli.support.study_options import (
     Address,
     Alpha,
@@ -37,7 +36,6 @@ from archdsl.cli.support.study_options import (
     Where,
     With,
     Without,
-    runs_of,
 )
 from archdsl.cli.support.study_report import check_columns, check_html, report, selected
 from archdsl.runs.conditions import ConditionOptions
@@ -90,6 +88,7 @@ def command(
             "--time-limit",
             metavar="SECONDS",
             min=0.001,
+            callback=finite,
             help="Train each run so long in this call; the next resumes it.",
         ),
     ] = None,
@@ -134,14 +133,14 @@ def command(
     from archdsl.cli.support.dry_run import put_preview
     from archdsl.cli.support.watch import check_watch, watched
     from archdsl.runs.run import check_writable
+    from archdsl.study.execute.among import runs_of
     from archdsl.study.execute.execution import ExecutionOptions, executions, results_of
     from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, check_there
 
     chosen, runs = selected(given), runs_of(study, runs)
-    _check_options(detect, fuse, html)
-    if dry_run:
-        _check_dry({"--register": register, "--html": html is not None, "--watch": watch, "--port": port is not None})
+    _check_options(detect, fuse)
+    check_html(html if not dry_run else None, study)
     watch = check_watch(watch, port)
     chosen, runner = prepared(chosen, runs, data_root)
     requested = ConditionOptions(chosen.precision, device)
@@ -154,6 +153,7 @@ def command(
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
     how = ExecutionOptions(device, data_root, jobs, engine or chosen.engine, address, retry, fail_fast, again, fuse)
     if dry_run:
+        _say_idle({"--register": register, "--html": html is not None, "--watch": watch})
         put_preview(chosen, runner, how, format, detect, requested)
         return
     check_writable(runs)
@@ -175,26 +175,13 @@ def command(
         raise SystemExit(SOME_FAILED)
 
 
-def _check_options(detect: str | None, fuse: str, html: Path | None) -> None:
+def _check_options(detect: str | None, fuse: str) -> None:
     """Refuse what no study can have, before any work."""
     from archdsl.study.amounts import amount
     from archdsl.study.execute.bundles import most_together
 
     amount(detect or "1%", "--detect")
     most_together(fuse, gpu=False)
-    check_html(html)
-
-
-def _check_dry(given: Mapping[str, bool]) -> None:
-    """Refuse what a dry run would leave undone without a word.
-
-    Raises:
-        ArchError: it names the option.
-    """
-    from archdsl.errors import ArchError
-
-    if option := next((name for name, stated in given.items() if stated), None):
-        raise ArchError(f"{option} has no effect with --dry-run, which writes nothing", help="leave one of the two out")
 
 
 def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[str], again: bool) -> Iterator[str]:
@@ -218,6 +205,14 @@ def _beforehand(chosen: StudyFile, runner: StudyRunner, missing_data: Sequence[s
     yield from gone(runner.every)
     for stage in () if again else runner.stages:
         yield from not_reused(stage.found.values())
+
+
+def _say_idle(given: Mapping[str, bool]) -> None:
+    """Say which options a dry run does not carry out."""
+    from archdsl.cli.output import say
+
+    if idle := [option for option, wanted in given.items() if wanted]:
+        say(f"note: {' and '.join(idle)}: without effect in a dry run")
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:

@@ -59,6 +59,7 @@ def command(
 
     sizes = batch_sizes(batch)
     _check_names(models)
+    _say_idle(models, {"--input": input, "--classes": classes, "--compile": compile})
     names = short_names(models)
     yield_cores()  # before torch is imported
     from tempfile import TemporaryDirectory
@@ -112,6 +113,19 @@ def _check_names(models: list[str]) -> None:
         raise ArchError(f"{min(twice)} is given twice", help="name each model once")
 
 
+def _say_idle(models: list[str], given: dict[str, Any]) -> None:
+    """Say which options ONNX files do not take: what is in them is timed as it is."""
+    from archdsl.cli.output import say
+
+    idle, files = [option for option, value in given.items() if value], [m for m in models if _is_onnx(m)]
+    if idle and files:
+        say(f"note: {' and '.join(idle)}: without effect on ONNX files: {', '.join(files)}")
+
+
+def _is_onnx(model: str) -> bool:
+    return model.lower().endswith(".onnx")
+
+
 def _contenders(
     model: str, name: str, file: Path, threads: int, compile: bool, input: str | None, classes: int | None
 ) -> list[Contender]:
@@ -121,7 +135,7 @@ def _contenders(
     from archdsl.export import latency
     from archdsl.export.deploy import Form, deployed
 
-    if model.lower().endswith(".onnx"):
+    if _is_onnx(model):
         return [_file(model, threads)]
     spec, run = opened(model, seed=None, input=input, classes=classes, data=None, set=[])
     form = Form(spec.input, spec.classes, task=spec.task, shape=spec.trace.out)

@@ -140,6 +140,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
         EnvError: the data is missing, or the file cannot be written.
     """
     from archdsl.cli.output import say
+    from archdsl.cli.support.targets import announce
     from archdsl.data import load
     from archdsl.data.grid import VERSIONS, grid, png
     from archdsl.errors import ArchError
@@ -157,6 +158,7 @@ def draw(dataset: Any, words: tuple[Augmentation, ...], file: Path, count: int, 
     of_words = (f for f in settings_findings(DataSettings(dataset, augment=words), fold_train(())) if f.about in words)
     refuse(of_words)  # those that a run would refuse
     check_target(file)
+    announce(file)
     parts = load(dataset, root)
     train = parts.train
     for text in parts.notes:

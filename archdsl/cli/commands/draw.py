@@ -86,11 +86,11 @@ def command(
     from archdsl.cli.output import talk
     from archdsl.cli.support.resolve import found
 
-    kind = _kind(out, format, dark)
+    kind = _kind(spec, out, format, dark)
     if depth is not None and expand:
         raise _refusal("--depth and --expand contradict each other", "keep one of them")
     if profile is not None:
-        _check_profile(profile)
+        _check_profile(spec, profile)
         idle = {"--depth": depth is not None, "--expand": expand, "--part": part}
         if out is None and format is None and (option := next((o for o, given in idle.items() if given), None)):
             raise _refusal(
@@ -111,8 +111,9 @@ def _refusal(message: str, help: str) -> Exception:
     return ArchError(message, help=help)
 
 
-def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
+def _kind(spec: str, out: Path | None, format: Kind | None, dark: bool) -> Kind:
     """What to draw, by ``--format`` or the file's ending; one must not contradict the other."""
+    from archdsl.cli.support.targets import announce
     from archdsl.export.target import check_target
     from archdsl.extras import require
 
@@ -134,13 +135,14 @@ def _kind(out: Path | None, format: Kind | None, dark: bool) -> Kind:
         require("matplotlib", otherwise="draw an svg, which needs nothing")
     if out is not None:
         check_target(out)
+        announce(out, read=(spec,))
     return kind
 
 
-def _check_profile(target: Path) -> None:
-    from archdsl.cli.commands.plot import _check_target
+def _check_profile(spec: str, target: Path) -> None:
+    from archdsl.cli.commands.plot import check_figure
 
-    _check_target(target, "leave --profile out")
+    check_figure(target, "leave --profile out", (spec,))
 
 
 def _diagram(spec: Spec, title: str | None, depth: int | None, expand: bool, part: str, kind: Kind) -> Diagram:
@@ -173,7 +175,7 @@ def _name(spec: Spec) -> str:
 
 
 def _draw(diagram: Diagram, kind: Kind, out: Path | None, dark: bool) -> None:
-    from archdsl.cli.output import put
+    from archdsl.cli.output import put, stdout
     from archdsl.export.target import replacing
 
     if kind == "text" and out is None:
@@ -188,7 +190,9 @@ def _draw(diagram: Diagram, kind: Kind, out: Path | None, dark: bool) -> None:
         return
     text = _text(diagram, kind)
     if out is None:
-        put(text)
+        utf = "utf" in (stdout().encoding or "").lower()
+        # XML without a declaration is UTF-8; in another encoding only references to characters are read as them.
+        put(text if utf or kind != "svg" else text.encode("ascii", "xmlcharrefreplace").decode("ascii"))
         return
     with replacing(out) as file:
         file.write_text(text, "utf-8")

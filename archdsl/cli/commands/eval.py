@@ -129,6 +129,7 @@ def _check_target(save: Path | None, shift: list[str]) -> None:
     """Refuse before any work what could not be drawn after it."""
     if save is None:
         return
+    from archdsl.cli.support.targets import announce
     from archdsl.evaluate.figure import check_figure
     from archdsl.export.target import check_target
 
@@ -138,6 +139,7 @@ def _check_target(save: Path | None, shift: list[str]) -> None:
         )
     check_figure(save)
     check_target(save)
+    announce(save)
 
 
 def _shifts(texts: list[str] | None) -> list[Shift | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import Classes, Data, Input, Set
+from archdsl.cli.options import Classes, Data, Input, Set, finite
 from archdsl.errors import ArchError, StoreError
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def command(
     ] = None,
     max_drop: Annotated[
         float | None,
-        typer.Option("--max-drop", metavar="FRACTION", min=0, max=1, help="Accuracy that int8 may lose; 0.02."),
+        typer.Option(
+            "--max-drop", metavar="FRACTION", min=0, max=1, callback=finite, help="Accuracy that int8 may lose; 0.02."
+        ),
     ] = None,
     no_fold: Annotated[bool, typer.Option("--no-fold", help="Keep batch norm as separate layers.")] = False,
     external_data: Annotated[
@@ -119,7 +121,8 @@ def command(
     set = [*(set or ()), _initial(weights, spec)] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
-    announce(*written(target, kind, run is not None or init_of(loaded) is not None, external_data))
+    files = written(target, kind, run is not None or init_of(loaded) is not None, external_data)
+    announce(*files, read=(loaded.name, *((weights,) if weights is not None else ())))
     done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archdsl.cli.options import finite
 from archdsl.cli.output import say
 from archdsl.errors import ArchError, EnvError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from archdsl.importer.sources import Named
 
 SECONDS = 300.0
+LONGEST = 10**6  # seconds
 LARGEST = 10**6  # of the sizes of an input
 _SHAPE = re.compile(r"(?P<sizes>[1-9][0-9]*(x[1-9][0-9]*){0,2})(?P<ids>\s+ids\([1-9][0-9]*\))?")
 
@@ -46,7 +48,10 @@ def command(
         ),
     ] = False,
     time: Annotated[
-        float, typer.Option("--time", metavar="SECONDS", min=1, help="Time limit of a file, in seconds.")
+        float,
+        typer.Option(
+            "--time", metavar="SECONDS", min=1, max=LONGEST, callback=finite, help="Time limit of a file, in seconds."
+        ),
     ] = SECONDS,
 ) -> None:
     """Write a network of PyTorch as a spec: traced, said as a person would, and held equal to its source (parameters, and
@@ -56,12 +61,11 @@ def command(
 
     asked = named(source)
     if out is not None:
-        from archdsl.cli.support.targets import announce, refuse_source
+        from archdsl.cli.support.targets import announce
         from archdsl.export.target import check_target
 
-        refuse_source(out, asked.path)
         check_target(out)
-        announce(out)
+        announce(out, read=(asked.path,) if asked.path else ())
     text, seen = found(asked, input, trace=trace, unused=unused, time=time)
     if out is None:
         put(text)

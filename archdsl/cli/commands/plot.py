@@ -47,7 +47,7 @@ def command(
 ) -> None:
     """Draw learning curves of one or several runs: training solid, validation dashed. Without --save, as text."""
     if save is not None:
-        _check_target(save)
+        check_figure(save)
     folders = _found(runs, out)
     curves = _curves(folders, what, _names(folders, label))
     _check_drawable(curves, log)
@@ -57,8 +57,9 @@ def command(
         _put(curves, what, log)
 
 
-def _check_target(save: Path, otherwise: str = "leave --save out for a chart in text") -> None:
-    """Refuse before any work what could not be drawn after it."""
+def check_figure(save: Path, otherwise: str = "leave --save out for a chart in text", read: Sequence[str] = ()) -> None:
+    """Refuse before any work what could not be drawn after it, or would replace what the command reads."""
+    from archdsl.cli.support.targets import announce
     from archdsl.errors import ArchError
     from archdsl.export.target import check_target
     from archdsl.extras import require
@@ -68,6 +69,7 @@ def _check_target(save: Path, otherwise: str = "leave --save out for a chart in 
         raise ArchError(f"{save} does not end in .png, .svg or .pdf", help="name it curves.svg")
     require("matplotlib", otherwise=otherwise)
     check_target(save)
+    announce(save, read=read)
 
 
 def _found(names: Sequence[str], out: Path) -> list[Path]:

@@ -66,7 +66,9 @@ def command(
     if not files and prompt is None:
         raise ArchError("nothing is given to predict", help="name files; --prompt TEXT for a language model")
     if Path("-") in files:
-        raise ArchError("pictures are not read from standard input", help="name files; a file called `-` is `./-`")
+        raise ArchError(
+            "pictures are not read from standard input", help="name files; a file called `-` by its whole path"
+        )
     yield_cores()  # before torch is imported
     from archdsl.cli.output import put, put_json, put_table
     from archdsl.cli.support.open_run import opened
@@ -82,6 +84,6 @@ def command(
     elif format == "jsonl":
         put("".join(json_text(record, indent=None) for record in records), json=True)
     elif format == "table" and kind.text is not None:
-        put(kind.text(records))
+        put(kind.text(records), exact=True)
     else:
         put_table(kind.table(chosen, asked, records), format)

@@ -32,7 +32,6 @@ from archdsl.cli.support.study_options import (
     Where,
     With,
     Without,
-    runs_of,
 )
 from archdsl.runs.conditions import ConditionOptions
 
@@ -99,11 +98,12 @@ def command(
     from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html, report, selected
     from archdsl.cli.support.watch import check_watch, follow
+    from archdsl.study.execute.among import runs_of
     from archdsl.study.execute.execution import results_of
     from archdsl.study.execute.stages import prepared
     from archdsl.study.plan.plan import away, gone
 
-    check_html(html)
+    check_html(html, study)
     rows = _rows(
         {
             "--each": each,

@@ -77,13 +77,14 @@ def command(
     The same command continues a search that was interrupted, or shows its results. Test images are not looked at while
     searching.
     """
+    from archdsl.cli.output import say
     from archdsl.cli.support.study_report import check_html
     from archdsl.runs.run import check_writable
     from archdsl.search.execute import HowToSearch, SearchExecution
     from archdsl.search.plan import Asked, planned
     from archdsl.study.amounts import MAX_SEEDS
 
-    check_html(html)
+    check_html(html if not dry_run else None, space)
     amount = _budget(budget)
     asked = Asked(space, objective or "", pareto or (), where or (), sampler, rungs, seed, proxy, data, set or ())
     options, candidates = planned(asked, _name(space), runs, data_root, fetch=not dry_run)
@@ -92,6 +93,8 @@ def command(
     execution = SearchExecution(options, candidates, how)
     execution.check()
     if dry_run:
+        if html is not None:
+            say("note: --html: without effect in a dry run")
         _preview(execution, format, rows)
         return
     check_writable(runs)

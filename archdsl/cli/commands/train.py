@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archdsl.cli.options import DataRoot, Device, OneSpec, Quiet, Set
+from archdsl.cli.options import DataRoot, Device, OneSpec, Quiet, Set, finite
 from archdsl.runs.conditions import ConditionOptions, Precision
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def command(
             "--time-limit",
             metavar="SECONDS",
             min=0.001,
+            callback=finite,
             help="Stop this call after so many seconds of training; the next resumes.",
         ),
     ] = None,
@@ -91,13 +92,14 @@ def command(
     from archdsl.cli.output import put, put_json, say, talk
     from archdsl.errors import ArchError
     from archdsl.runs.events import WARNING, warnings_in
+    from archdsl.runs.recorded import runs_beside
 
     if resume and again:
         raise ArchError(
             "--resume and --again contradict each other",
             help="--again trains it from the first step; leave one of them out",
         )
-    out = out if out is not None else _beside(spec)
+    out = out if out is not None else runs_beside(spec)
     chosen = _loaded(spec, out, data, set or ())
     experiment = experiment_of(chosen)
     talk(chosen.notes, warnings_alone=quiet)
@@ -123,13 +125,6 @@ def command(
         put(summary(run) + (f"{origin(run)}\n" if cached else "") + evaluation_line(told))
     if run.result is None or run.result["status"] != "finished":
         raise SystemExit(SOME_FAILED)
-
-
-def _beside(spec: str) -> Path:
-    from archdsl.runs.recorded import folder_of
-
-    run = folder_of(spec)
-    return run.parent if run is not None else Path("runs")
 
 
 def _loaded(spec: str, out: Path, data: str | None, set: Sequence[str]) -> Spec:

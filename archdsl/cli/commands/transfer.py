@@ -45,16 +45,16 @@ def command(
     report tells what is exact, reshaped, new and dropped."""
     from archdsl.api import load
     from archdsl.cli.output import put, put_json, put_table, talk
-    from archdsl.cli.support.targets import announce, refuse_source
+    from archdsl.cli.support.targets import announce
     from archdsl.export.target import check_target
     from archdsl.words.data.heads import own_path
 
     _check_name(target)
     if target is not None:
-        refuse_source(target, own_path(source))
         check_target(target)  # before torch is imported
-        announce(target)
     loaded = load(spec, input=input, classes=classes, data=data, set=set or ())
+    if target is not None:
+        announce(target, read=(own_path(source), loaded.name))
     talk(loaded.notes)
     found = _carried(source, loaded, seed if seed is not None else _seed(loaded), reshape)
     if target is not None:

@@ -126,7 +126,7 @@ def command(
     from archdsl.study.plan.claims import parse_claim, spelled
     from archdsl.study.results.claims import result_of
 
-    check_html(html)
+    check_html(html, table)
     claimed = parse_claim(claim) if claim is not None else None
     base = _reference(reference, claimed.reference if claimed else None)
     level = _rate(alpha, "--alpha")

@@ -71,12 +71,14 @@ def command(
     what = one_of(names or [])
     kinds = kinds_of(what)
     if kinds is None and what is not None:
-        if format == "json":
-            put_json([record(e) for e in matching(what)])
-        elif format in ("table", "text"):
+        if format in ("table", "text"):
             put(describe(what))
+            return
+        form, found = _form(what)
+        if format == "json":
+            put_json([*([form] if form else []), *map(record, found)])
         else:
-            _table(matching(what), format)
+            _table(found, format, form)
         return
     listed = [e for e in entries() if (kinds is None or e.kind in kinds) and not e.alias]
     if format == "json":
@@ -129,12 +131,32 @@ def _parts(group: list[Entry]) -> list[tuple[str, list[Entry]]]:
     return [(part[:1].lower() + part[1:], words) for part, words in parts.items()]
 
 
-def _table(listed: list[Entry], format: str) -> None:
+def _form(what: str) -> tuple[dict[str, Any] | None, list[Entry]]:
+    """A word of the language itself as plain values, None where it is none; and the words of the vocabulary of that name."""
+    from archdsl.expand.forms import FORMS
+    from archdsl.registry import find
+
+    if what not in FORMS:
+        return None, matching(what)
+    form = {
+        "name": what,
+        "kind": "form",
+        "signature": what,
+        "help": FORMS[what],
+        "paper": "",
+        "examples": [],
+        "arguments": [],
+    }
+    return form, matching(what) if find("net", what) is not None else []
+
+
+def _table(listed: list[Entry], format: str, form: dict[str, Any] | None = None) -> None:
     from archdsl.cli.output import put_table
     from archdsl.report import Column, Table
 
     columns = (Column("word"), Column("kind"), Column("arguments"), Column("help"), Column("paper"))
-    rows = tuple((spelt(e), e.kind, signature(e), summary(e), e.paper) for e in listed)
+    first = [tuple(form[key] for key in ("name", "kind", "signature", "help", "paper"))] if form else []
+    rows = (*first, *((spelt(e), e.kind, signature(e), summary(e), e.paper) for e in listed))
     put_table(Table(columns, rows), format)
 
 

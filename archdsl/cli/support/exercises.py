@@ -47,8 +47,6 @@ OF_STUDY = ("arms", "bases", "runs", "seeds", "same")
 SUFFIXES = {"spec": (".arch",), "study": (".yaml", ".yml")}  # of files, by what they hold
 STATED = ("metric", "design", "match", "budget")
 KEYS = {"title", "task", "given", "answer", "set", "require"}
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)([kMG%]?)")
-_SCALE = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "%": 0.01}
 _COUNT = re.compile(r"count\((\w+)\)")
 Value = float | str | None
 
@@ -258,10 +256,9 @@ class _Names:
                 raise ArchError(f"{self.shown}: `{name}` has no order", help=f"write {name} = {value}")
             self.seen[name] = self.figures.texts[name] or "none"
             return lambda: SIGNS[sign](self.figures.texts[name], value)
-        number, count = _NUMBER.fullmatch(value), _COUNT.fullmatch(name)
-        if number is None:
+        bound, count = conditions.number(value), _COUNT.fullmatch(name)
+        if bound is None:
             raise ArchError(f"{self.shown}: `{value}` is not a number", help=EXAMPLE)
-        bound = float(number[1]) * _SCALE[number[2]]
         known = (*OF_SPEC, *OF_STUDY, *STATED, "data")
         if count is None and name not in self.figures.numbers and not name.startswith(MEASURED):
             raise ArchError(

@@ -69,7 +69,7 @@ def named(labels: str, classes: int) -> tuple[str, ...]:
     file = Path(labels)
     if "," not in labels and os.path.lexists(file) and not file.is_dir():
         try:
-            text = read_regular(file, MOST_LABELS).decode("utf-8")
+            text = read_regular(file, MOST_LABELS).decode("utf-8-sig")
             names = tuple(line.strip() for line in text.splitlines() if line.strip())
         except OSError as error:
             raise ArchError(f"{file} cannot be read: {error.strerror}", help="one name per line") from error

@@ -53,7 +53,7 @@ def prompts(files: Sequence[Path], prompt: str | None) -> list[tuple[str, str]]:
     found = [("--prompt", prompt)] if prompt is not None else []
     for file in files:
         try:
-            found.append((str(file), file.read_text("utf-8")))
+            found.append((str(file), file.read_text("utf-8-sig")))
         except OSError as error:
             raise EnvError(f"{file} cannot be read: {error.strerror}", help="name text files") from error
         except UnicodeDecodeError as error:

@@ -175,7 +175,7 @@ def _blob(commit: str, rev: str, path: str) -> str:
     if len(done.stdout) > Limits.SOURCE:
         raise ArchError(f"{rev}:{path} has {len(done.stdout):,} bytes; the limit is {Limits.SOURCE:,}")
     try:
-        return done.stdout.decode("utf-8")
+        return done.stdout.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ArchError(f"{rev}:{path} is not UTF-8 text", help="name a spec") from None
 

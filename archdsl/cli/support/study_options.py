@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -146,17 +145,3 @@ Address = Annotated[
 Retry = Annotated[
     int, typer.Option("--retry", metavar="N", min=0, help="Number of retries after a process or a disk failed.")
 ]
-
-
-def runs_of(study: str, runs: Path | None) -> Path:
-    """The folder of runs that is given; else, where a study is given by its own folder, the one that this folder is in."""
-    from archdsl.study.execute.looks import STUDIES
-    from archdsl.study.execute.select import STUDY
-
-    given = Path(study)
-    if runs is not None or not study or not os.path.isfile(given / STUDY):
-        return runs or Path("runs")
-    folder, near = given.resolve(), given.parent.parent
-    if folder.parent.name != STUDIES:
-        return Path("runs")
-    return near if near.resolve() == folder.parent.parent else folder.parent.parent  # a link, or `.` in the folder

@@ -40,19 +40,22 @@ def selected(given: Mapping[str, Any]) -> StudyFile:
     return chosen
 
 
-def check_html(target: Path | None) -> None:
-    """Refuse before any work a report that could not be written after it.
+def check_html(target: Path | None, read: str) -> None:
+    """Refuse before any work a report that could not be written after it, or would replace what the command reads.
 
     Raises:
+        ArchError: the file is that of ``read``, or one that a run has written.
         EnvError: matplotlib is not installed, or the file cannot be written.
     """
     if target is None:
         return
+    from archdsl.cli.support.targets import announce
     from archdsl.export.target import check_target
     from archdsl.extras import require
 
     require("matplotlib", otherwise="leave --html out")
     check_target(target)
+    announce(target, read=(read,))
 
 
 def check_columns(results: Results, columns: str) -> None:

@@ -14,25 +14,18 @@ from archdsl.runs.store.remove import EVALUATIONS, is_own
 from archdsl.runs.store.settings import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
-def refuse_source(target: Path, source: str | Path | None) -> None:
-    """Refuse to replace what is read by what is made of it.
-
-    Raises:
-        ArchError: they are one file.
-    """
-    with suppress(OSError, ValueError):  # one of them is not there, or no path
-        if source is not None and os.path.samefile(target, source):
-            raise ArchError(f"{target} is the source itself, and would be replaced", help="give another name")
-
-
-def announce(*files: Path) -> None:
+def announce(*files: Path, read: Iterable[str | Path] = ()) -> None:
     """Say which of these files are there and will be replaced.
 
+    Args:
+        read: what the command reads; of these, files are not replaced.
+
     Raises:
-        ArchError: one is what a run in that folder has written.
+        ArchError: one is what a run in that folder has written, or what the command reads.
         EnvError: one is a folder or a device.
     """
     for file in files:
@@ -46,4 +39,18 @@ def announce(*files: Path) -> None:
             )
     for file in files:
         if file.is_file():
+            for name in read:
+                if _is_one(file, name):
+                    raise ArchError(
+                        f"{file} is what this command reads, and to replace it would lose it", help="give another name"
+                    )
             say(f"note: {file} exists and will be replaced")
+
+
+def _is_one(file: Path, name: str | Path) -> bool:
+    """Whether a name, which may also be a text, is that of a file that is there."""
+    for place in (name, f"{name}.arch"):
+        with suppress(OSError, ValueError):
+            if os.path.samefile(file, place):
+                return True
+    return False

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archdsl.ir.cost import Cost
 
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+ONE_MOMENT = {"lion": 1, "rmsprop": 1}  # optimisers that keep one mean for each weight, by whatever fields
 
 
 def scores_of(spec: Spec) -> dict[str, float | None]:
@@ -84,10 +85,13 @@ def totals(cost: Cost, train: Sequence[Setting], batch: int, dtype: str) -> dict
 
 
 def optimizer_states(train: Sequence[Setting]) -> int:
-    """Numbers that the optimiser keeps for each weight: two for Adam (which is the default), one for momentum."""
+    """Numbers that the optimiser keeps for each weight: two for Adam (which is the default), one for momentum, or for the mean
+    of squares of rmsprop.
+    """
     for setting in train:
         if setting.entry.slot == "optimizer":
-            return 2 if hasattr(setting.value, "beta2") else int(getattr(setting.value, "momentum", 0) > 0)
+            moments = ONE_MOMENT.get(setting.entry.name, 2 if hasattr(setting.value, "beta2") else 0)
+            return moments + int(getattr(setting.value, "momentum", 0) > 0)
     return 2
 
 

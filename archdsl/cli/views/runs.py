@@ -85,7 +85,7 @@ def shown(run: Run) -> list[Table]:
     figures = [(k, _text(k, v)) for k, v in about.figures.items() if v is not None]
     result = [(k, _text(k, v)) for k in MORE if (v := (run.result or {}).get(k)) not in (None, "")]
     spec = [(f"text {n}", line) for n, line in enumerate(run.spec.splitlines(), 1)]
-    settings = [(k, _text(k, v)) for k, v in about.settings.items() if v not in (None, [], False)]
+    settings = [(k, _text(k, v)) for k, v in about.settings.items() if v is not None and v is not False and v != []]
     versions = [(k, _text(k, v)) for k, v in flat(dict(run.versions)).items()]
     warned = [f"{WARNING}{text}" for text in warnings_in(run.result or {})]
     pair = (Column("what"), Column("value"))

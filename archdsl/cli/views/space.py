@@ -61,7 +61,7 @@ def list_arms(
         condition(text, _KEYS, {a.name: tuple(a.texts) for a in axes(file)}, "--where", _lets(file)) for text in where
     ]
     key = _sort_key(sort, tuple(names("proxy")) if proxies else ())
-    kept, wrong, right = _counted(source, file, batch, dtype, tests, proxies)
+    kept, wrong, right, named = _counted(source, file, batch, dtype, tests, proxies)
     if key:
         kept.sort(key=key[0], reverse=key[1])
     if not right:
@@ -69,7 +69,7 @@ def list_arms(
     if format == "json":
         put_json(kept)
     else:
-        put_table(_table(kept, right, inside(source.name)), format)
+        put_table(_table(kept, right, inside(source.name), named), format)
     if wrong:
         raise _summed(wrong, right)
 
@@ -79,8 +79,8 @@ Wrong = list[tuple[dict[str, str], SpecError]]
 
 def _counted(
     source: Source, file: ast.File, batch: int, dtype: str, tests: list[Test], proxies: bool
-) -> tuple[list[dict[str, Any]], Wrong, int]:
-    """The arms that are kept, those that are not valid networks, and how many are one."""
+) -> tuple[list[dict[str, Any]], Wrong, int, list[str]]:
+    """The arms that are kept, those that are not valid networks, how many are one, and the names of what varies in these."""
     from archdsl.api import whole
     from archdsl.cli.output import say
     from archdsl.cli.views.params import scores_of, totals
@@ -91,6 +91,7 @@ def _counted(
     kept: list[dict[str, Any]] = []
     wrong: Wrong = []
     right = 0
+    named: dict[str, None] = {}
     arms = count(file)
     if arms > Limits.LISTED:
         raise ArchError(
@@ -105,12 +106,13 @@ def _counted(
             wrong.append((arm.choice, arm.error))
             continue
         right += 1
+        named.update(dict.fromkeys(arm.choice))
         about = {"spec": inside(source.name), "choice": arm.choice, **totals(arm.cost, arm.train, batch, dtype)}
         words = words_of(arm.file()) if tests else frozenset()
         if all(test(about, arm.choice, words) for test in tests):
             scores = {"proxies": scores_of(whole(source, arm.file()))} if proxies else {}
             kept.append({**about, **scores})
-    return kept, wrong, right
+    return kept, wrong, right, list(named)
 
 
 def _lets(file: ast.File) -> frozenset[str]:
@@ -120,12 +122,10 @@ def _lets(file: ast.File) -> frozenset[str]:
     return frozenset(i.name for i in file.items if isinstance(i, ast.Let))
 
 
-def _table(kept: list[dict[str, Any]], of: int, name: str) -> Table:
+def _table(kept: list[dict[str, Any]], of: int, name: str, axes: list[str]) -> Table:
+    """The kept arms of so many; the columns of the axes are there whichever are kept."""
     from archdsl.cli.views.params import score_columns
 
-    axes: dict[str, None] = {}
-    for r in kept:
-        axes.update(dict.fromkeys(r["choice"]))
     columns = [Column(a, key=f"axis {a}" if a in _KEYS else a) for a in axes]
     scores = list(dict.fromkeys(name for r in kept for name in r.get("proxies", ())))
     rows = [
