@@ -105,7 +105,7 @@ def _materialised(module: nn.Module, shape: tuple[int, ...], name: str) -> list[
 
 
 def _constants(module: nn.Module) -> list[str]:
-    """Parameters that are no floating-point numbers, which nothing can train, become buffers."""
+    """Parameters that are not floating-point numbers, which nothing can train, become buffers."""
     moved = []
     for path, part in module.named_modules():
         for own, value in list(part.named_parameters(recurse=False)):
@@ -113,7 +113,7 @@ def _constants(module: nn.Module) -> list[str]:
                 delattr(part, own)
                 part.register_buffer(own, value.detach())
                 moved.append(f"{path}.{own}" if path else own)
-    return [f"Parameters that are no floating-point numbers are constants: {', '.join(moved)}."] if moved else []
+    return [f"Parameters that are not floating-point numbers are constants: {', '.join(moved)}."] if moved else []
 
 
 def _computed(module: nn.Module) -> list[Finding]:

@@ -116,7 +116,7 @@ def neg(steps: Steps, x: View) -> View:
 
 def square(steps: Steps, x: Any, exponent: Any = 2) -> View:
     if not isinstance(x, View) or not isinstance(exponent, int | float):
-        raise Inexpressible("a power of which the exponent is no number, or the base no value")
+        raise Inexpressible("a power whose exponent is not a number, or whose base is not a value")
     if exponent != 2:
         raise Inexpressible(f"a power of {exponent}; the language has squares alone")
     return replace(x, step=steps.put("mul", x.step, x.step))
