@@ -104,6 +104,7 @@ def test_a_study_measures_finished_runs_once(
     assert set(json.loads(kept[0].read_text())) == {
         "groups_off(0)",
         "small_weights(0.05)",
+        "weights_are",
         "weights_sha256",
     }
     check_removable(kept[0].parent)
