@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from archdsl.data import Arrays, load, split
 from archdsl.data.batches import resident, shuffled
@@ -18,10 +19,12 @@ from archdsl.errors import ArchError, StoreError
 from archdsl.evaluate.evaluate import predictions
 from archdsl.evaluate.load import Trained, enough_memory, part_of, trained
 from archdsl.evaluate.metrics import Tally
+from archdsl.evaluate.names import renamed
 from archdsl.evaluate.numbers import numbers
 from archdsl.evaluate.shifts import BLOCK
 from archdsl.runs.evaluations import keep, stored
 from archdsl.seeds import stream
+from archdsl.train.freezing import frozen
 from archdsl.train.head_scores import HeadScores
 from archdsl.train.loss import Plain, loss
 from archdsl.train.scores import Scores, weight_figures
@@ -57,11 +60,15 @@ def operated(
     """
     seed = experiment.train.seed
     rewired = asked.rewired(trace, lambda number: Random(stream(seed, "lesion", number)))
-    net = trained(build(rewired), run, device, part=rewired is not trace)
+    model = build(rewired)
+    names = renamed(run, experiment.text, trace)
+    net = trained(model, run, device, part=rewired is not trace, names=names)
     images = _training_images(net, experiment, root)
+    epoch = int((run.result or {}).get("epochs") or experiment.train.epochs)
     with (
         torch.no_grad(),
         enough_memory(experiment.train.batch),
+        _resting(frozen(experiment, trace).bind(model).norms(epoch)),
         torch.random.fork_rng([device] if device.type == "cuda" else []),
     ):
         torch.manual_seed(stream(seed, "dropout", "evaluate"))
@@ -69,6 +76,19 @@ def operated(
             word.change(torch, net.model, images)
     net.model.eval()
     return net
+
+
+@contextmanager
+def _resting(norms: Iterable[nn.Module]) -> Iterator[None]:
+    """These stay in eval mode, also where the net is set to train."""
+    held = list(norms)
+    for norm in held:
+        norm.__dict__["train"] = lambda mode=True, own=norm: own
+    try:
+        yield
+    finally:
+        for norm in held:
+            del norm.__dict__["train"]
 
 
 def _training_images(
@@ -176,7 +196,7 @@ def evaluated(
         ArchError: the run did not finish; else as ``operated`` and ``figures``.
     """
     seed = experiment.train.seed
-    key = asked.key(seed)
+    key = asked.key(seed, trace)
     if (run.result or {}).get("status") != "finished":
         raise ArchError(f"the run {run.folder} did not finish, and is not evaluated", help="train it to its end first")
     if (record := stored(run, key)) is not None:
