@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from archdsl.seeds import stream
 from archdsl.train.freezing import frozen
 from archdsl.train.head_scores import HeadScores
 from archdsl.train.loss import Plain, loss
-from archdsl.train.scores import Scores, weight_figures
+from archdsl.train.scores import Evaluations, Scores, weight_figures
 from archdsl.words.evaluation.base import Change, Shift
 from archdsl.words.tasks import Several
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings, Experiment
 
 Listen = Callable[[int], object]
+T = TypeVar("T")
 
 
 def operated(
@@ -140,14 +141,15 @@ def figures(
     for name in parts:
         part = part_of(data, seed, name, root, net)
         if isinstance(net.task, Several):
-            found |= _of_heads(net, net.task, part, batch)
+            found |= _of_heads(net, net.task, part, batch, found)
             continue
         scores = Scores(name, net.device, net.task)
         if not net.task.counted:
-            found |= _of_numbers(net, part, scores, batch)
+            found |= _of_numbers(net, part, scores, batch, found)
             continue
         tally = Tally(len(net.class_names), net.device)
-        for said, labels in predictions(net, part, asked.of(Shift), passes=asked.passes, batch=batch, seed=seed):
+        batches = predictions(net, part, asked.of(Shift), passes=asked.passes, batch=batch, seed=seed)
+        for said, labels in _counted(net, batches, found):
             tally.add(said, labels)
             (scores.add if net.task.whole else scores.add_items)(said.log_probs, labels)
             if name == "test" and net.task.simple:
@@ -161,20 +163,29 @@ def figures(
     return {**found, **weight_figures(net.model)}, torch.cat(right) if right else None
 
 
-def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int) -> dict[str, float]:
+def _counted(net: Trained, batches: Iterator[T], found: dict[str, float]) -> Iterator[T]:
+    """The batches; of the first one, how often the networks of the net's ODEs were evaluated is noted, as a run does."""
+    with Evaluations(net.single) as count:
+        for batch in batches:
+            if count.mean is not None:
+                found.setdefault("evaluations", count.mean)
+            yield batch
+
+
+def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int, found: dict[str, float]) -> dict[str, float]:
     """The figures of a net that predicts numbers."""
     squares, rows = 0.0, 0
-    for output, targets in numbers(net, part, batch):
+    for output, targets in _counted(net, numbers(net, part, batch), found):
         scores.add(output, targets)
         squares += float((output - targets).square().mean(1).sum())
         rows += len(targets)
     return {**scores.read(), f"{part.name}_loss": squares / max(rows, 1)}
 
 
-def _of_heads(net: Trained, task: Several, part: Part, batch: int) -> dict[str, float]:
+def _of_heads(net: Trained, task: Several, part: Part, batch: int, found: dict[str, float]) -> dict[str, float]:
     """The figures of a net with several heads."""
     scores, total, rows = HeadScores(part.name, net.device, task), 0.0, 0
-    for output, targets in numbers(net, part, batch):
+    for output, targets in _counted(net, numbers(net, part, batch), found):
         scores.add(output, targets)
         total += float(loss(output, Plain(targets), task=task)) * len(targets)
         rows += len(targets)

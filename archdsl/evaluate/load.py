@@ -24,7 +24,7 @@ from archdsl.runs.run import Run
 from archdsl.runs.store.remedy import remedy
 from archdsl.runs.weightless import no_weights
 from archdsl.settings.experiment import DataSettings
-from archdsl.train.tta import recorded, viewed
+from archdsl.train.tta import Viewed, recorded, viewed
 from archdsl.words.data.tables import Table
 from archdsl.words.tasks import CLASSIFICATION, IGNORED, Regression, Task
 
@@ -51,6 +51,11 @@ class Trained:
     columns: tuple[str, ...] | None = None
     target: str | None = None
     task: Task = CLASSIFICATION
+
+    @property
+    def single(self) -> nn.Module:
+        """The net that looks at one view of each image."""
+        return self.model.net if isinstance(self.model, Viewed) else self.model
 
     def answering(self) -> nn.Module:
         """The net as it is now in its fastest form on this device, for passes in eval mode."""

@@ -13,7 +13,7 @@ from archdsl.evaluate import trained
 from archdsl.evaluate.carry_out import evaluated, operated
 from archdsl.ir.blocks import blocks
 from archdsl.laws.evaluation import asked
-from archdsl.runs.evaluations import stored
+from archdsl.runs.evaluations import overlaid, stored
 from archdsl.runs.run import Run
 from archdsl.train.fit import fit
 
@@ -91,3 +91,16 @@ def test_batch_norm_that_is_frozen_to_the_end_keeps_its_statistics(tmp_path: Pat
         torch.testing.assert_close(value, wanted.state_dict()[name], msg=name)
     assert not found.bn.training
     assert found.train().body.bn.training  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("tta", ["", " tta"])
+def test_the_evaluations_of_an_ode_are_those_of_the_changed_net(tmp_path: Path, tta: str) -> None:
+    """A study showed those of the net as it was trained."""
+    text = "net conv(4, s=4) relu ode(conv(4) tanh, rtol=1e-6, atol=1e-6) gap linear(10)"
+    spec, run = run_of(f"{text}\ndata fashion-mini subset(64)\ntrain sgd(0.5) epochs(1) batch(32){tta}\n", tmp_path)
+    result = dict(run.result or {})
+    found = {}
+    for words in map(asked, ("prune(0)", "prune(1000)")):
+        record = evaluated(spec.trace, run, CPU, words, experiment_of(spec))
+        found[words.text] = overlaid(result, record, "key")["evaluations"]
+    assert found["prune(0)"] == result["evaluations"] > found["prune(1000)"] >= 8
