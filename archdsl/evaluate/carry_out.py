@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from archdsl.data import Arrays, load, split
 from archdsl.data.batches import resident, shuffled
@@ -18,13 +19,15 @@ from archdsl.errors import ArchError, StoreError
 from archdsl.evaluate.evaluate import predictions
 from archdsl.evaluate.load import Trained, enough_memory, part_of, trained
 from archdsl.evaluate.metrics import Tally
+from archdsl.evaluate.names import renamed
 from archdsl.evaluate.numbers import numbers
 from archdsl.evaluate.shifts import BLOCK
 from archdsl.runs.evaluations import keep, stored
 from archdsl.seeds import stream
+from archdsl.train.freezing import frozen
 from archdsl.train.head_scores import HeadScores
 from archdsl.train.loss import Plain, loss
-from archdsl.train.scores import Scores, weight_figures
+from archdsl.train.scores import Evaluations, Scores, weight_figures
 from archdsl.words.evaluation.base import Change, Shift
 from archdsl.words.tasks import Several
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings, Experiment
 
 Listen = Callable[[int], object]
+T = TypeVar("T")
 
 
 def operated(
@@ -57,11 +61,15 @@ def operated(
     """
     seed = experiment.train.seed
     rewired = asked.rewired(trace, lambda number: Random(stream(seed, "lesion", number)))
-    net = trained(build(rewired), run, device, part=rewired is not trace)
+    model = build(rewired)
+    names = renamed(run, experiment.text, trace)
+    net = trained(model, run, device, part=rewired is not trace, names=names)
     images = _training_images(net, experiment, root)
+    epoch = int((run.result or {}).get("epochs") or experiment.train.epochs)
     with (
         torch.no_grad(),
         enough_memory(experiment.train.batch),
+        _resting(frozen(experiment, trace).bind(model).norms(epoch)),
         torch.random.fork_rng([device] if device.type == "cuda" else []),
     ):
         torch.manual_seed(stream(seed, "dropout", "evaluate"))
@@ -69,6 +77,19 @@ def operated(
             word.change(torch, net.model, images)
     net.model.eval()
     return net
+
+
+@contextmanager
+def _resting(norms: Iterable[nn.Module]) -> Iterator[None]:
+    """These stay in eval mode, also where the net is set to train."""
+    held = list(norms)
+    for norm in held:
+        norm.__dict__["train"] = lambda mode=True, own=norm: own
+    try:
+        yield
+    finally:
+        for norm in held:
+            del norm.__dict__["train"]
 
 
 def _training_images(
@@ -120,14 +141,15 @@ def figures(
     for name in parts:
         part = part_of(data, seed, name, root, net)
         if isinstance(net.task, Several):
-            found |= _of_heads(net, net.task, part, batch)
+            found |= _of_heads(net, net.task, part, batch, found)
             continue
         scores = Scores(name, net.device, net.task)
         if not net.task.counted:
-            found |= _of_numbers(net, part, scores, batch)
+            found |= _of_numbers(net, part, scores, batch, found)
             continue
         tally = Tally(len(net.class_names), net.device)
-        for said, labels in predictions(net, part, asked.of(Shift), passes=asked.passes, batch=batch, seed=seed):
+        batches = predictions(net, part, asked.of(Shift), passes=asked.passes, batch=batch, seed=seed)
+        for said, labels in _counted(net, batches, found):
             tally.add(said, labels)
             (scores.add if net.task.whole else scores.add_items)(said.log_probs, labels)
             if name == "test" and net.task.simple:
@@ -141,20 +163,29 @@ def figures(
     return {**found, **weight_figures(net.model)}, torch.cat(right) if right else None
 
 
-def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int) -> dict[str, float]:
+def _counted(net: Trained, batches: Iterator[T], found: dict[str, float]) -> Iterator[T]:
+    """The batches; of the first one, how often the networks of the net's ODEs were evaluated is noted, as a run does."""
+    with Evaluations(net.single) as count:
+        for batch in batches:
+            if count.mean is not None:
+                found.setdefault("evaluations", count.mean)
+            yield batch
+
+
+def _of_numbers(net: Trained, part: Part, scores: Scores, batch: int, found: dict[str, float]) -> dict[str, float]:
     """The figures of a net that predicts numbers."""
     squares, rows = 0.0, 0
-    for output, targets in numbers(net, part, batch):
+    for output, targets in _counted(net, numbers(net, part, batch), found):
         scores.add(output, targets)
         squares += float((output - targets).square().mean(1).sum())
         rows += len(targets)
     return {**scores.read(), f"{part.name}_loss": squares / max(rows, 1)}
 
 
-def _of_heads(net: Trained, task: Several, part: Part, batch: int) -> dict[str, float]:
+def _of_heads(net: Trained, task: Several, part: Part, batch: int, found: dict[str, float]) -> dict[str, float]:
     """The figures of a net with several heads."""
     scores, total, rows = HeadScores(part.name, net.device, task), 0.0, 0
-    for output, targets in numbers(net, part, batch):
+    for output, targets in _counted(net, numbers(net, part, batch), found):
         scores.add(output, targets)
         total += float(loss(output, Plain(targets), task=task)) * len(targets)
         rows += len(targets)
@@ -176,7 +207,7 @@ def evaluated(
         ArchError: the run did not finish; else as ``operated`` and ``figures``.
     """
     seed = experiment.train.seed
-    key = asked.key(seed)
+    key = asked.key(seed, trace)
     if (run.result or {}).get("status") != "finished":
         raise ArchError(f"the run {run.folder} did not finish, and is not evaluated", help="train it to its end first")
     if (record := stored(run, key)) is not None:

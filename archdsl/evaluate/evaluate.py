@@ -105,7 +105,7 @@ def evaluate(
         EnvError: the device has not enough memory.
     """
     tally, done = Tally(len(net.class_names), net.device, bins), 0
-    with Evaluations(net.model) as count:
+    with Evaluations(net.single) as count:
         for prediction, labels in predictions(net, part, shifts, passes=passes, batch=batch, seed=seed):
             tally.add(prediction, labels)
             done = done + len(labels) if net.task.whole else min(done + batch, len(part))

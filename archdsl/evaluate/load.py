@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +18,13 @@ from archdsl.device import wide
 from archdsl.emit.inputs import zero_inputs
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError, InternalError, StoreError
+from archdsl.evaluate.names import of_model
 from archdsl.registry.shapes import batch_of, dims
 from archdsl.runs.run import Run
 from archdsl.runs.store.remedy import remedy
 from archdsl.runs.weightless import no_weights
 from archdsl.settings.experiment import DataSettings
-from archdsl.train.tta import recorded, viewed
+from archdsl.train.tta import Viewed, recorded, viewed
 from archdsl.words.data.tables import Table
 from archdsl.words.tasks import CLASSIFICATION, IGNORED, Regression, Task
 
@@ -50,6 +51,11 @@ class Trained:
     columns: tuple[str, ...] | None = None
     target: str | None = None
     task: Task = CLASSIFICATION
+
+    @property
+    def single(self) -> nn.Module:
+        """The net that looks at one view of each image."""
+        return self.model.net if isinstance(self.model, Viewed) else self.model
 
     def answering(self) -> nn.Module:
         """The net as it is now in its fastest form on this device, for passes in eval mode."""
@@ -101,8 +107,12 @@ class Part:
             yield torch.from_numpy(held.images[rows].copy()), torch.from_numpy(held.labels[rows].copy())
 
 
-def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
-    """The model with the last weights of a run, in place. ``part``: it lacks layers of the net that the run has trained.
+def restore(model: nn.Module, run: Run, part: bool = False, names: Mapping[str, str] | None = None) -> nn.Module:
+    """The model with the last weights of a run, in place.
+
+    Args:
+        part: the model lacks layers of the net that the run has trained.
+        names: what the model calls layers of the run, where its text names them otherwise, see ``names.renamed``.
 
     Raises:
         StoreError: there are no weights, or they are damaged, or those of another net.
@@ -111,7 +121,7 @@ def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
         why, way_on = no_weights(run.folder)
         raise StoreError(why, help=way_on)
     try:
-        state = run.state()
+        state = {of_model(name, names or {}): value for name, value in run.state().items()}
         model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()} if part else state)
     except RuntimeError as error:
         raise StoreError(
@@ -121,18 +131,20 @@ def restore(model: nn.Module, run: Run, part: bool = False) -> nn.Module:
     return model.eval()
 
 
-def trained(model: nn.Module, run: Run, device: torch.device, part: bool = False) -> Trained:
+def trained(
+    model: nn.Module, run: Run, device: torch.device, part: bool = False, names: Mapping[str, str] | None = None
+) -> Trained:
     """The run's net with its last weights, ready to be asked.
 
     Args:
         model: the net that the run has trained, with any weights.
-        part: the model lacks some of its layers.
+        part, names: as those of ``restore``.
 
     Raises:
         StoreError: the weights or settings are missing, damaged or those of another net.
         ArchError: the net does not take the images of its data set, or does not tell its classes apart.
     """
-    restore(model, run, part).to(device)
+    restore(model, run, part, names).to(device)
     known = run.facts
     normal = normalise(known.mean, known.std, device, 255 if len(known.input) == 3 else 1)
     views = recorded(run.settings.get("train", {}).get("tta"))

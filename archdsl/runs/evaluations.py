@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from archdsl.runs.run import Run
 
 FOLDER = "evaluations"
-OF_THE_RUN = (
-    "valid_",
-    "best_valid_",
-)  # figures of the net as it was trained, which an evaluation measures again or drops
+# Figures of the net as it was trained, which an evaluation measures again or drops.
+OF_THE_RUN = ("valid_", "best_valid_", "evaluations")
 
 
 def place(folder: Path, key: str) -> Path:

@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from archdsl.errors import ArchError, Diagnostic, SpecError, fail
-from archdsl.ir.blocks import reached
+from archdsl.ir.blocks import blocks, reached
 from archdsl.ir.fans import heads_of
 from archdsl.registry import params
 from archdsl.registry.shapes import dims
@@ -56,9 +56,23 @@ class EvaluationSettings:
             trace = word.rewire(trace, draw(number))
         return reached(trace) if self.of(Rewiring) else trace
 
-    def key(self, seed: int) -> str:
-        """The hash that names the evaluation among those of a run: of its words and the seed."""
-        return hashlib.sha256(f"{VERSION}\n{self.words!r}\n{seed}".encode()).hexdigest()[:16]
+    def key(self, seed: int, trace: Trace) -> str:
+        """The hash that names the evaluation among those of a run: of its words, the seed, and what they mean by a block.
+
+        Two texts of one experiment may number its blocks in two ways: a family counts its own, and layers that are spelt out
+        count one by one.
+
+        Raises:
+            ArchError: the network does not allow it.
+        """
+        meant = ""
+        if self.of(Rewiring):
+            number = {row.path: n for n, row in enumerate(trace.rows)}
+            changed = self.rewired(trace, Random)  # any draw: what can be drawn is said by the blocks
+            left = [(number.get(row.path, row.path), row.inputs) for row in changed.rows]
+            known = [(b.start, b.end, b.passes) for b in blocks(trace)]
+            meant = f"\n{known} {left} {changed.output}"
+        return hashlib.sha256(f"{VERSION}\n{self.words!r}\n{seed}{meant}".encode()).hexdigest()[:16]
 
 
 def fold_evaluation(words: Iterable[Setting]) -> EvaluationSettings | None:

@@ -15,6 +15,7 @@ from archdsl.settings.network_checks import NOT_SLOWED, NOTHING_LEFT, NOTHING_YE
 from archdsl.transfer.read import trace_of
 
 if TYPE_CHECKING:
+    from archdsl.ir.trace import Trace
     from archdsl.settings.experiment import Experiment, TrainSettings
 
 FOREVER = 10**9  # more epochs than any run has
@@ -60,6 +61,10 @@ class Frozen:
         """The ids of the parameters that are frozen in an epoch, counted from 1."""
         return {id(p) for module, epochs in self._modules if epoch <= epochs for p in module.parameters()}
 
+    def norms(self, epoch: int) -> list[nn.Module]:
+        """The normalisations with running statistics that are frozen in an epoch, counted from 1."""
+        return [module for module, epochs in self._modules if epoch <= epochs and isinstance(module, _NormBase)]
+
     def hold(self, epoch: int) -> None:
         """Make it so for an epoch, counted from 1; after ``train()``, which sets every batch norm to learn."""
         fixed = {id(p) for p in self._fixed}
@@ -68,12 +73,15 @@ class Frozen:
             if epochs < FOREVER:
                 for p in module.parameters():
                     p.requires_grad_(not held and id(p) not in fixed)
-            if held and isinstance(module, _NormBase):
-                module.eval()
+        for norm in self.norms(epoch):
+            norm.eval()
 
 
-def frozen(experiment: Experiment) -> Frozen:
+def frozen(experiment: Experiment, trace: Trace | None = None) -> Frozen:
     """What the words ``freeze`` of an experiment say.
+
+    Args:
+        trace: its network; None: that of its text.
 
     Raises:
         SpecError: A223, a label that the network does not have.
@@ -81,7 +89,7 @@ def frozen(experiment: Experiment) -> Frozen:
     settings = experiment.train
     if not settings.freeze:
         return Frozen()
-    trace = trace_of(experiment.text, experiment.name)
+    trace = trace if trace is not None else trace_of(experiment.text, experiment.name)
     until: dict[str, int] = {}
     for word in settings.freeze:
         for path in layers_of(trace, word.part):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from archdsl.api import load
+from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
+from archdsl.errors import EnvError
+from archdsl.evaluate.measured import measure
 from archdsl.expand.metrics import metric_of
 from archdsl.runs.store.remove import check_removable
 from archdsl.study.results.run_figures import RunFigures
+from archdsl.train.fit import fit
 from archdsl.words.metrics.base import OfNet
 from tests.conftest import Cli
 from tests.study.conftest import Whole
@@ -104,6 +109,7 @@ def test_a_study_measures_finished_runs_once(
     assert set(json.loads(kept[0].read_text())) == {
         "groups_off(0)",
         "small_weights(0.05)",
+        "weights_are",
         "weights_sha256",
     }
     check_removable(kept[0].parent)
@@ -138,3 +144,28 @@ def test_a_run_whose_weights_are_gone_has_no_figure(whole: Whole, place: Path, h
     )
     assert [arm["groups_off(0)"] for arm in json.loads(done.stdout)["arms"]] == [None, None]
     assert not list(runs.glob("*/measured.json"))
+
+
+def test_the_data_of_a_measured_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure of the weights needs none; one of images is of those that the run was tested on."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    data = tmp_path / "pictures"
+    for number in range(40):
+        name = data / ("train" if number < 30 else "test") / "ab"[number % 2] / f"{number}.png"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), number * 6).save(name)
+    text = f'net conv(4) relu res(conv(4)) relu gap linear(classes)\ndata folder("{data}", size=8)\n'
+    spec = load(f"{text}train sgd(0.1) epochs(1) batch(8)\n")
+    run = fit(build(spec.trace), experiment_of(spec), out=tmp_path / "runs", device="cpu", speed="plain")
+    weights, images = (metric_of(name) for name in ("small_weights(0.1)", "residual_variance"))
+    assert isinstance(weights, OfNet)
+    assert isinstance(images, OfNet)
+    known = measure(run.folder, weights), measure(run.folder, images)
+    assert None not in known
+    Image.new("L", (8, 8), 255).save(data / "test" / "a" / "30.png")
+    with pytest.raises(EnvError, match="has changed"):
+        measure(run.folder, images)
+    shutil.rmtree(data)
+    assert measure(run.folder, weights) == known[0]
+    with pytest.raises(EnvError):
+        measure(run.folder, images)

@@ -199,19 +199,19 @@ def test_an_evaluation_is_kept_for_the_weights_that_it_is_of(one: tuple[Spec, Ru
     experiment = experiment_of(spec)
     words = asked("mc(2) blur(1)")
     record = evaluated(spec.trace, run, CPU, words, experiment)
-    file = place(run.folder, words.key(0))
+    file = place(run.folder, words.key(0, spec.trace))
     written = file.stat().st_mtime_ns
     assert evaluated(spec.trace, run, CPU, words, experiment) == record
     assert file.stat().st_mtime_ns == written
-    shown = overlaid(run.result or {}, record, words.key(0))
+    shown = overlaid(run.result or {}, record, words.key(0, spec.trace))
     assert shown["test_accuracy"] == record["figures"]["test_accuracy"]
     assert shown["train_accuracy"] == (run.result or {})["train_accuracy"]
     assert "best_valid_accuracy" not in shown
     file.write_text(file.read_text()[:-20])
-    assert stored(run, words.key(0)) is None
+    assert stored(run, words.key(0, spec.trace)) is None
     assert evaluated(spec.trace, run, CPU, words, experiment)["figures"] == record["figures"]
     file.write_text(file.read_text().replace(str(record["weights"]), "0" * 64))
-    assert stored(load_run(run.folder), words.key(0)) is None
+    assert stored(load_run(run.folder), words.key(0, spec.trace)) is None
 
 
 @pytest.mark.parametrize("entry", entries("evaluate"), ids=lambda e: e.name)

@@ -231,7 +231,7 @@ def _evaluation(
     asked = fold_evaluation(spec.graph.evaluate)
     if asked is None or run.result is None or run.result["status"] != "finished":
         return None
-    if (known := stored(run, asked.key(experiment.train.seed))) is not None:
+    if (known := stored(run, asked.key(experiment.train.seed, spec.trace))) is not None:
         return known
     from archdsl.device import choose_device
     from archdsl.evaluate.carry_out import evaluated

@@ -111,7 +111,8 @@ class _Planner:
             return run
         images = getattr(run.experiment.data.dataset, "test", 0) or TEST_IMAGES
         cost = spec.cost.macs * images * (asked.passes or 1)
-        return Cell(number, seed, run.experiment, f"{run.key}-{asked.key(seed)}", cost, asked, (run,))
+        key = asked.key(seed, spec.trace)
+        return Cell(number, seed, run.experiment, f"{run.key}-{key}", cost, asked, (run,))
 
     def run(self, number: int, seed: int, checked: bool = False) -> Cell:
         """The training run of an arm."""

@@ -208,7 +208,7 @@ def look(out: Path, cell: Cell) -> Found:
 
 def _evaluated(run: Run, found: Found, cell: Cell) -> Found:
     """What the folder of a finished run has of an evaluation: its figures in the place of the run's."""
-    key = cell.evaluation.key(cell.seed) if cell.evaluation is not None else ""
+    key = cell.key.rpartition("-")[2]
     record = stored(run, key)
     if record is None:
         return replace(found, status="missing", figures={})

@@ -58,7 +58,8 @@ class Change(Evaluation):
 
         Args:
             torch: the package.
-            model: the net in eval mode.
+            model: the net in eval mode. Batch norm of a part that is frozen to the end of the run stays in it, also after
+                ``train()``.
             images: gives batches (N, ...) of at least so many normalised training images, 0: of all, never augmented.
         """
         raise NotImplementedError

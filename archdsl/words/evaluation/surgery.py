@@ -10,6 +10,7 @@ from archdsl.ir.blocks import deletable, exchanged, without
 from archdsl.registry import evaluation_word, setting
 from archdsl.registry.types import Block, Blocks, Natural, NonNegative
 from archdsl.words.evaluation.base import Change, Images, Rewiring
+from archdsl.words.layer_weights import layer_weights
 
 VEIT = "Veit et al. 2016, arXiv:1605.06431"
 
@@ -60,14 +61,18 @@ class Swap(Rewiring):
 @evaluation_word("prune(1e-3)", paper="Han et al. 2015, arXiv:1506.02626")
 @setting
 class Prune(Change):
-    """Sets every weight whose absolute value is below `threshold` to 0: of all layers, without biases and norms."""
+    """Sets every weight whose absolute value is below `threshold` to 0: of all layers, without biases, norms, learnt scales,
+    tokens and positions.
+    """
 
+    called: ClassVar[str] = (
+        "prune_layers"  # in stored evaluations; `prune` cut norms, scales and positions of several axes, too
+    )
     threshold: NonNegative
 
     def change(self, torch: Any, model: Any, images: Images) -> None:
-        for weight in model.parameters():
-            if weight.ndim > 1:
-                weight.data.masked_fill_(weight.data.abs() < self.threshold, 0)
+        for _, weight in layer_weights(model):
+            weight.data.masked_fill_(weight.data.abs() < self.threshold, 0)
 
 
 @evaluation_word(
@@ -77,20 +82,21 @@ class Prune(Change):
 class PreciseBn(Change):
     """Estimates batch norm's statistics again: their plain mean over so many training images, 0: all of them.
 
-    As the word of that name in `train` does at the end of a run: the images are not augmented, and dropout is active. After a
-    `prune` they are those of the pruned weights.
+    As the word of that name in `train` does at the end of a run: the images are not augmented, dropout is active, and a part
+    that is frozen to the end keeps its statistics. After a `prune` they are those of the pruned weights.
     """
 
-    called: ClassVar[str] = "precise_bn_at_end"  # in stored evaluations; `precise_bn` had the dropout of the beginning
+    # In stored evaluations; `precise_bn` had the dropout of the beginning, `precise_bn_at_end` changed frozen parts, too.
+    called: ClassVar[str] = "precise_bn_of_trained"
     images: Natural = 0
 
     def change(self, torch: Any, model: Any, images: Images) -> None:
-        norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+        model.train()
+        norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training]
         momenta = {m: m.momentum for m in norms}
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over all that it sees
-        model.train()
         for layer in model.modules():
             if hasattr(layer, "set_progress"):
                 layer.set_progress(1.0)

@@ -147,7 +147,7 @@ class OfWeights(Metric):
 
     @gives("a number", is_number)
     def measure(self, torch: Any, weights: Sequence[Any]) -> float:
-        """The figure of all tensors of two or more dimensions: weights of layers, without biases and norms."""
+        """The figure of all tensors of two or more dimensions: weights of layers, and scales and positions of that shape."""
         raise NotImplementedError
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from archdsl.registry import metric_word, setting
 from archdsl.registry.types import NonNegative, Positive
+from archdsl.words.layer_weights import filters, layer_weights
 from archdsl.words.metrics.base import OfNet, Unit
 
 SEEN = 500  # test images of a figure that depends on them: its spread between images is far below that between nets
@@ -29,7 +29,9 @@ class AtThreshold(OfNet):
 @metric_word("small_weights(0.001)", name="small_weights")
 @setting
 class SmallWeights(AtThreshold):
-    """The fraction of the weights of layers whose size is below a threshold, without biases and norms."""
+    """The fraction of the weights of layers whose size is below a threshold, without biases, norms, learnt scales, tokens and
+    positions.
+    """
 
     at: Positive
     unit: ClassVar[Unit] = "percent"
@@ -42,7 +44,7 @@ class SmallWeights(AtThreshold):
 
     def measure(self, torch: Any, model: Any, images: Any) -> float | None:
         """The fraction."""
-        weights = list(_weights(model))
+        weights = [weight for _, weight in layer_weights(model)]
         return sum(int((w.abs() < self.at).sum()) for w in weights) / max(1, sum(int(w.numel()) for w in weights))
 
 
@@ -65,7 +67,7 @@ class GroupsOff(AtThreshold):
 
     def measure(self, torch: Any, model: Any, images: Any) -> float | None:
         """The fraction."""
-        largest = [w.abs().flatten(1).amax(1) for w in _filters(torch, model)]
+        largest = [filters(*found).abs().amax(1) for found in layer_weights(model)]
         return sum(int((one <= self.at).sum()) for one in largest) / max(1, sum(len(one) for one in largest))
 
 
@@ -97,20 +99,6 @@ class ResidualVariance(OfNet):
 
         Watched(model).run(images)
         return math.fsum(ratios) / len(ratios) if ratios else None
-
-
-def _weights(model: Any) -> Iterator[Any]:
-    """The weights of layers: tensors of two or more dimensions."""
-    return (v for v in model.state_dict().values() if v.ndim > 1 and v.is_floating_point())
-
-
-def _filters(torch: Any, model: Any) -> Iterator[Any]:
-    """The weights of layers with their output channels first."""
-    for module in model.modules():
-        turned = getattr(module, "transposed", False)
-        for value in module.parameters(recurse=False):
-            if value.ndim > 1:
-                yield value.detach().transpose(0, 1) if turned else value.detach()
 
 
 def _adds(node: Any, torch: Any) -> bool:

@@ -13,7 +13,11 @@ from archdsl.words.metrics.base import OfWeights, Unit
 @metric_word("weight_norm", name="weight_norm")
 @setting
 class WeightNorm(OfWeights):
-    """The Euclidean norm over all weights of layers, without biases and norms."""
+    """The Euclidean norm over all parameters of two or more dimensions.
+
+    These are the weights of layers, and what is learnt of scales, tokens and positions in that shape; biases and most norms have
+    one dimension.
+    """
 
     def measure(self, torch: Any, weights: Sequence[Any]) -> float:
         """The root of the sum of squares."""
@@ -23,7 +27,7 @@ class WeightNorm(OfWeights):
 @metric_word("zeros")
 @setting
 class Zeros(OfWeights):
-    """The fraction of the weights of layers that are exactly 0."""
+    """The fraction of all parameters of two or more dimensions that are exactly 0; see `weight_norm`."""
 
     unit: ClassVar[Unit] = "percent"
     higher: ClassVar[bool] = True

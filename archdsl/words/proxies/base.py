@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from archdsl.registry import Setting, gives, is_figure
+from archdsl.words import layer_weights as of_layers
 
 
 class Proxy(Setting):
@@ -41,8 +42,8 @@ class Proxy(Setting):
 
 
 def layer_weights(model: Any) -> list[Any]:
-    """The weights of layers: parameters of two or more dimensions, those that are not to be trained included."""
-    found = [p for p in model.parameters() if p.ndim > 1]
+    """The weights of layers, those that are not to be trained included."""
+    found = [weight for _, weight in of_layers.layer_weights(model)]
     for weight in found:
         weight.requires_grad_(True)
     return found

@@ -1,7 +1,7 @@
 """Scores of the weights: sums of gradients, alone or times the weights that they are of.
 
-Each takes the weights of layers, without biases and norms, as Abdelfattah et al. (2021, arXiv:2101.08134) do, who first used
-these figures of pruning to compare networks.
+Each takes the weights of layers, without biases, norms, learnt scales and positions, as Abdelfattah et al. (2021,
+arXiv:2101.08134) do, who first used these figures of pruning to compare networks.
 """
 
 from __future__ import annotations
