@@ -57,14 +57,17 @@ def in_order(count: int, size: int, start: int = 0, stop: int | None = None) -> 
     return list(torch.arange(start, count if stop is None else stop).split(size))
 
 
-def shuffled(count: int, size: int, seed: int) -> list[Tensor]:
+def shuffled(count: int, size: int, seed: int, wanted: int = 0) -> list[Tensor]:
     """All indices in a random order, in batches. The last one is smaller; where it would be one single
     image, that image joins the batch before: batch norm cannot train on one value a channel, and no image is
     left out. The rule does not ask whether the net has batch norm, so that two nets of an ablation take the
     same steps.
+
+    Args:
+        wanted: how many of the order are taken, at least two of them; 0: all.
     """
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    return batches(order, size)
+    return batches(order[: max(wanted, 2)] if wanted else order, size)
 
 
 def batches(order: Tensor, size: int) -> list[Tensor]:

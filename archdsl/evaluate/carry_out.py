@@ -105,8 +105,7 @@ def _training_images(
                 part = corrupt(part, data.corrupt, data.dataset.classes, seed)
             part = resident(part, net.device)  # type: ignore[assignment]
         feed: Any = part
-        wanted = len(feed) if count == 0 else min(count, len(feed))
-        order = shuffled(len(feed), size, stream(seed, "order", "precise"))[: -(-wanted // size)]
+        order = shuffled(len(feed), size, stream(seed, "order", "precise"), count)
         return (net.normalise(batch) for batch, _ in feed.batches(order, net.device))
 
     return images

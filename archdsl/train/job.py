@@ -113,9 +113,7 @@ def steps_left(job: Job, epoch: int, step: int) -> list[Group]:
 
 
 def exact_statistics(job: Job, images: int, epoch: int) -> None:
-    """Give batch norm the plain mean over so many training images (0: all of them), not augmented."""
-    count = len(job.train) if images == 0 else min(images, len(job.train))
-    order = shuffled(len(job.train), job.settings.batch, stream(job.settings.seed, "order", "precise"))
-    order = order[: -(-count // job.settings.batch)]
+    """Give batch norm the mean over so many training images (0: all of them), not augmented."""
+    order = shuffled(len(job.train), job.settings.batch, stream(job.settings.seed, "order", "precise"), images)
     batches = (job.normalise(x) for x, _ in job.train.batches(order, job.normalise.scale.device))
     precise_bn(job.model, batches, lambda: job.frozen.hold(epoch))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from archdsl.data.batches import shuffled
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.optim import Average, Update, count, merged_state, precise_bn, reparametrise
 from tests.train.test_update import PLAIN
@@ -61,3 +62,37 @@ def test_precise_statistics_are_the_means() -> None:
     x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) * 4 + 1
     precise_bn(net, x.split(20))
     torch.testing.assert_close(net[0].running_mean, x.mean(0))
+
+
+def test_each_image_weighs_the_same() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.other, self.bare = (
+                nn.BatchNorm1d(3),
+                nn.BatchNorm1d(3),
+                nn.BatchNorm1d(3, track_running_stats=False),
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.bare(self.norm(x) + self.norm(2 * x))
+
+    net = Twice()
+    x = torch.randn(70, 3, generator=torch.Generator().manual_seed(0)) * 4 + 1
+    parts = x.split((40, 20, 10))
+    precise_bn(net, parts)
+    torch.testing.assert_close(net.norm.running_mean, x.mean(0) * 1.5)
+    var = sum((len(p) / 70 * p.var(0) for p in parts), torch.zeros(3))
+    torch.testing.assert_close(net.norm.running_var, var * 2.5)
+    assert torch.equal(net.other.running_var, torch.ones(3))  # no batch reaches it
+    assert torch.equal(net.other.running_mean, torch.zeros(3))
+    assert net.norm.momentum == 0.1
+    assert int(net.norm.num_batches_tracked) == 6
+
+
+def test_so_many_images_are_taken_as_are_asked_for() -> None:
+    every = torch.cat(shuffled(100, 30, 5))
+    assert torch.equal(torch.cat(shuffled(100, 30, 5, 50)), every[:50])
+    assert [len(part) for part in shuffled(100, 30, 5, 61)] == [30, 31]
+    assert [len(part) for part in shuffled(100, 30, 5, 1)] == [2]
+    assert torch.equal(torch.cat(shuffled(100, 30, 5, 1000)), every)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from archdsl.words.evaluation.statistics import estimate
 from archdsl.words.train.recipe import Lookahead
 
 
@@ -85,9 +86,8 @@ class Slow(Kept):
         torch._foreach_copy_([v for _, v in pairs], [kept for kept, _ in pairs])
 
 
-@torch.no_grad()
 def precise_bn(model: nn.Module, batches: Iterable[Tensor], hold: Callable[[], object] = lambda: None) -> None:
-    """Batch norm's statistics as the plain mean over these batches (Wu & Johnson 2021, section 3).
+    """Batch norm's statistics as the mean over the images of these batches: ``archdsl.words.evaluation.statistics``.
 
     Args:
         hold: called once the model is in training mode; batch norm that it puts into eval mode keeps its statistics.
@@ -95,14 +95,5 @@ def precise_bn(model: nn.Module, batches: Iterable[Tensor], hold: Callable[[], o
     mode = model.training
     model.train()
     hold()
-    learning = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
-    momenta = {m: m.momentum for m in learning}
-    for module in learning:
-        module.reset_running_stats()
-        module.momentum = None  # the plain mean over all that it sees
-    if learning:
-        for images in batches:
-            model(images)
-    for module, momentum in momenta.items():
-        module.momentum = momentum
+    estimate(torch, model, [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training], batches)
     model.train(mode)

@@ -10,6 +10,7 @@ from archdsl.ir.blocks import deletable, exchanged, without
 from archdsl.registry import evaluation_word, setting
 from archdsl.registry.types import Block, Blocks, Natural, NonNegative
 from archdsl.words.evaluation.base import Change, Images, Rewiring
+from archdsl.words.evaluation.statistics import estimate
 from archdsl.words.layer_weights import layer_weights
 
 VEIT = "Veit et al. 2016, arXiv:1605.06431"
@@ -80,28 +81,22 @@ class Prune(Change):
 )
 @setting
 class PreciseBn(Change):
-    """Estimates batch norm's statistics again: their plain mean over so many training images, 0: all of them.
+    """Estimates batch norm's statistics again: their mean over so many training images, two at least; 0: all of them.
 
     As the word of that name in `train` does at the end of a run: the images are not augmented, dropout is active, and a part
     that is frozen to the end keeps its statistics. After a `prune` they are those of the pruned weights.
     """
 
-    # In stored evaluations; `precise_bn` had the dropout of the beginning, `precise_bn_at_end` changed frozen parts, too.
+    # In stored evaluations; `precise_bn` had the dropout of the beginning, `precise_bn_at_end` changed frozen parts, too, and a
+    # small last batch weighed as much as a whole one.
     called: ClassVar[str] = "precise_bn_of_trained"
     images: Natural = 0
 
     def change(self, torch: Any, model: Any, images: Images) -> None:
         model.train()
         norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.training]
-        momenta = {m: m.momentum for m in norms}
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain mean over all that it sees
         for layer in model.modules():
             if hasattr(layer, "set_progress"):
                 layer.set_progress(1.0)
-        for batch in images(self.images) if norms else ():
-            model(batch)
+        estimate(torch, model, norms, images(self.images) if norms else ())
         model.eval()
-        for norm in norms:
-            norm.momentum = momenta[norm]

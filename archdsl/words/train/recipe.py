@@ -175,7 +175,7 @@ class Tta(TrainWord):
     "sgd(0.1) precise_bn", "sgd(0.1) precise_bn(2000)", slot="precise_bn", paper="Wu & Johnson 2021, arXiv:2105.07576"
 )
 def precise_bn(images: Natural = 0) -> int:
-    """Batch norm's statistics are computed again after training, from so many training images (0: all of them).
+    """Batch norm's statistics are computed again after training, from so many training images, two at least (0: all of them).
 
     Without it they are the moving average that training left behind.
     """
