@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from archdsl.data import tree
 from archdsl.data.own import kind_of
-from archdsl.data.remembered import About, about
 from archdsl.errors import InternalError
+from archdsl.unchanged import About, about
 from archdsl.words.data.layouts import sub_folders
 from archdsl.words.data.values import Own
 

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from archdsl import unchanged
 from archdsl.data import folder, idx, remembered
 from archdsl.data.load import located
 from archdsl.data.own import kind_of
@@ -104,12 +105,12 @@ def _pictures(train: Path, test: Path | None) -> list[File]:
     return found
 
 
-About = remembered.About
+About = unchanged.About
 
 
 def _about(path: str) -> About:
     try:
-        return remembered.about(os.stat(path))
+        return unchanged.about(os.stat(path))
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -165,7 +166,7 @@ def _digest(file: File, entry: remembered.Entry) -> tuple[int, str]:
             data = idx._unpacked(Path(file.path))
             return entry.learn(file.path, about, len(data), hashlib.sha256(data).hexdigest())
         with open(file.path, "rb") as stream:
-            about = remembered.about(os.fstat(stream.fileno()))
+            about = unchanged.about(os.fstat(stream.fileno()))
             return entry.learn(file.path, about, about[0], hashlib.file_digest(stream, "sha256").hexdigest())
     except OSError as error:
         raise unreadable(file.path, error) from error

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from array import array
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from typing import Any
 from archdsl.atomic import write_together
 from archdsl.data.roots import cache_root
 from archdsl.errors import ArchError
+from archdsl.unchanged import About
 
 VERSION = 1  # of what is kept of single files
 LISTINGS = 2  # of fingerprints; 1 lost the class of a picture below "."
@@ -30,15 +30,6 @@ FOLDER = "fingerprints"
 # Nanoseconds: times of change are this coarse at worst (FAT: 2 s). A file that is younger when it is hashed is hashed again
 # at the next look.
 RACY = 2_100_000_000
-INODE = (1 << 63) - 1  # the bits of an inode that are kept: some file systems use all 64, which no signed number holds
-
-About = tuple[int, int, int, int]  # bytes, nanoseconds of the last change of content and of the inode, inode
-
-
-def about(stat: os.stat_result) -> About:
-    """What tells that a file is unchanged. The time of the inode's change cannot be set by programs, so that a file which
-    gets its old time of change back (``touch -r``, ``rsync -t``) is noticed."""
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino & INODE
 
 
 class Listing:

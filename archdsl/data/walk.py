@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, ST_INO, ST_MODE, ST_SIZE
 
-from archdsl.data.remembered import INODE, Listing
+from archdsl.data.remembered import Listing
 from archdsl.errors import EnvError
+from archdsl.unchanged import INODE
 
 _BY_HANDLE = os.stat in os.supports_dir_fd and os.listdir in os.supports_fd  # paths are looked up once a folder
 

@@ -41,10 +41,10 @@ def by_names(new: Sequence[Unit], old: Sequence[Unit], ordered: bool) -> list[Un
     and the others behind those that they follow.
 
     Args:
-        ordered: the file has an order of its own, which stays unless it has all of the new net by name.
+        ordered: the file has an order of its own, which stays unless it has all layers of the new net by name.
     """
     place, held = {u.path: n for n, u in enumerate(new)}, {u.path: u for u in old}
-    if ordered and not all(u.path in held and u.same(held[u.path]) for u in new):
+    if ordered and not all(u.path in held and u.kind == held[u.path].kind for u in new):
         return list(old)
     groups: list[tuple[int, list[Unit]]] = [(-1, [])]
     for unit in old:

@@ -141,7 +141,7 @@ def _trace(place: Place, text: str) -> tuple[Trace | None, tuple[str, ...]]:
     try:
         return trace_of(text, place.source, _declared(place)), ()
     except ArchError:
-        return None, (f"the spec of {place.source} cannot be read: its weights are taken in the order of their names",)
+        return None, (f"the spec of {place.source} cannot be read: its weights are matched by their names",)
 
 
 def _order(place: Place, state: Mapping[str, Tensor], trace: Trace | None) -> tuple[list[str], tuple[str, ...]]:

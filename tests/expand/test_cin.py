@@ -31,6 +31,7 @@ LETS = (
         ("conv(64) inception(64, 96, cin, 16, 32, 32)", "conv(64) inception(64, 96, 64, 16, 32, 32)"),
         ("conv(64) se(squeeze=cin//4)", "conv(64) se(4)"),
         ("conv(4) conv(cin*2)", "conv(4) conv(8)"),
+        ("conv(16) mobilenetv3[16x2(exp=cin), 24(exp=cin)]", "conv(16) mobilenetv3[16x2, 24]"),
         ("conv(64) mobilenetv3[16(exp=cin*4, se), 24(exp=cin*2)]", "conv(64) mobilenetv3[16(exp=256, se), 24(exp=32)]"),
     ],
 )

@@ -98,8 +98,23 @@ def test_a_normalisation_is_not_taken_away_where_the_new_one_has_no_place(text: 
         ("(conv(8) add(conv(8) | id) relu conv(8)) +pre", "`add`"),
         ("(conv(8) as x relu conv(8) add(id | @x)) +pre", "other parts"),
         ("(conv(8) maxpool(2) relu conv(8) relu) +pre", "`maxpool`"),
+        ("(conv(8) relu maxpool(2) relu conv(8) relu) +pre", "`maxpool`"),
+        ("(conv(8) bn relu cat(id | maxpool(3, s=1, p=1)) bn relu conv(16) bn relu)*2 +pre", "`cat`"),
     ],
 )
 def test_pre_activation_moves_nothing_past_another_layer(text: str, what: str) -> None:
     with pytest.raises(SpecError, match=f"A210.*{what} between a layer and its activation"):
         traced(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("let one(c) = conv(c) bn relu\nnet (conv(8) bn relu one(8))*2 +pre", "one"),
+        ("let post = bn relu\nnet (conv(8) post)*2 +pre", "post"),
+        ("net (conv(8) bn relu f: (conv(8) bn relu))*2 +pre", "f"),
+    ],
+)
+def test_pre_activation_of_a_part_beside_other_layers_is_refused(text: str, what: str) -> None:
+    with pytest.raises(SpecError, match=f"A210.*`{what}` stands beside other layers"):
+        traced(f"{text} gap linear(10)")

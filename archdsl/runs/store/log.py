@@ -115,14 +115,11 @@ def effective(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if begun:  # it began again
                 history, begun = begun, []
             if kind == "epochdone":
-                history = [r for r in history if not _repeats(record, r)]
+                at = next((n for n in reversed(range(len(history))) if history[n].get("event") == kind), None)
+                if at is not None and history[at].get("step", -1) == record.get("step"):
+                    del history[at]  # stopped in its evaluation, and again before its checkpoint
             history.append(record)
     return history or begun
-
-
-def _repeats(record: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Whether an epoch was logged before: a run that was stopped in its evaluation, and again before its checkpoint."""
-    return before.get("event") == "epochdone" and before.get("step", -1) == record.get("step")
 
 
 def _until(history: list[dict[str, Any]], step: int) -> list[dict[str, Any]]:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from archdsl.errors import EnvError
 from archdsl.report.numbers import many
+from archdsl.unchanged import About
 from archdsl.words.data.classes import classes_of
 from archdsl.words.data.sheets import Header, Kind, Sheet, sheet
 from archdsl.words.data.targets import check_comments, columns_of, heads_of, outputs_of
 from archdsl.words.tasks import HeadTask
-
-Seen = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def head_of(
     kind: Kind,
     target: str,
     header: Header | None,
-    facts: Seen,
+    facts: About,
     numbers: bool = False,
     beside: str = "",
 ) -> Head:
@@ -132,17 +131,6 @@ def check_names(table: Sheet) -> None:
             )
         if several[name] > 1:
             raise EnvError(f"{table.path} has two columns `{name}`", help="rename one of them")
-
-
-def seen(path: Path) -> Seen:
-    """What tells that a file is unchanged in this process: bytes, times of change of the content and of the inode, and the inode.
-    A program can set the time of the content back, but not that of the inode.
-
-    Raises:
-        OSError: the file is not there.
-    """
-    about = path.stat()
-    return about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino
 
 
 def own_path(text: str) -> Path:

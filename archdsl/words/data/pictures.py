@@ -9,7 +9,8 @@ from pathlib import Path
 from archdsl.errors import EnvError
 from archdsl.registry import data_word
 from archdsl.registry.types import Count
-from archdsl.words.data.heads import Seen, check_names, own_path, seen
+from archdsl.unchanged import About, seen
+from archdsl.words.data.heads import check_names, own_path
 from archdsl.words.data.sheets import Sheet, sheet
 from archdsl.words.data.targets import heads_of, listed, outputs_of
 from archdsl.words.data.values import Kept, Own
@@ -79,7 +80,7 @@ class Pictures(Own):
 
 
 @lru_cache(maxsize=8)  # what was seen of the file is an argument so that a changed one is read again
-def _labels(path: Path, target: str, numbers: str, file: str, facts: Seen) -> Labels:
+def _labels(path: Path, target: str, numbers: str, file: str, facts: About) -> Labels:
     found = named(path, file)
     heads, notes = heads_of(found, listed(target), listed(numbers))
     if len(heads) < 2:

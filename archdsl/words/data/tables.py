@@ -11,7 +11,8 @@ from typing import Literal
 
 from archdsl.errors import ArchError, EnvError
 from archdsl.registry import data_word
-from archdsl.words.data.heads import Head, head_of, own_path, seen
+from archdsl.unchanged import seen
+from archdsl.words.data.heads import Head, head_of, own_path
 from archdsl.words.data.sheets import Header, Kind
 from archdsl.words.data.targets import listed
 from archdsl.words.data.values import Kept, Own

@@ -11,7 +11,8 @@ from archdsl.registry import data_word
 from archdsl.registry.shapes import Ids
 from archdsl.registry.types import Count
 from archdsl.report.numbers import many
-from archdsl.words.data.heads import Seen, own_path, seen
+from archdsl.unchanged import About, seen
+from archdsl.words.data.heads import own_path
 from archdsl.words.data.values import Kept, Own
 from archdsl.words.tasks import TASKS, Task
 
@@ -91,7 +92,7 @@ def _text(path: Path) -> str:
 
 
 @lru_cache(maxsize=4)  # what was seen of the file is an argument so that a changed one is read again
-def _read(path: Path, facts: Seen) -> str:
+def _read(path: Path, facts: About) -> str:
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")

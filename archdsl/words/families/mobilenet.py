@@ -138,6 +138,8 @@ def mobilenetv3(
 
     def block(stage: Stage, cin: Any, out: int, stride: int) -> Node:
         hidden = None if stage.exp is None else moved(times(stage, stage.exp), OWN, SCOPE)
+        # Written out as the channels that arrive, it is what is meant without it, in every block of a stage.
+        hidden = None if hidden == ARRIVING else hidden
         return inverted(cin, hidden, out, stage.k, stride, stage.act, gate if stage.se else None)
 
     return chain(scaled(stages), block)

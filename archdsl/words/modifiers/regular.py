@@ -73,7 +73,7 @@ def _undo_connect(term: Node) -> Node | None:
     paper="Wan et al. 2013, Regularization of neural networks using DropConnect",
 )
 def dropconnect(term: Node, p: Rate = 0.5, early: Early | None = None, late: Late | None = None) -> Node | None:
-    """The weights of each block's layers are dropped, not their results."""
+    """The weights of the layers in each block's body are dropped, not their results."""
     found = False
 
     def change(body: Seq) -> Node:

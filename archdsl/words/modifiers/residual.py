@@ -89,6 +89,11 @@ def _is_layer(node: Node) -> bool:
     return is_op(node, "weighted") or (isinstance(node, Seq) and node.role == "layer")
 
 
+def _is_part(node: Node) -> bool:
+    """Whether what `+pre` moves, or moves past, is inside a node."""
+    return is_op(node, "weighted", "norm", "act") or any(_is_part(c) for c in children(node) if not closed(c))
+
+
 def _weighs(node: Node) -> bool:
     return is_op(node, "weighted") or any(_weighs(c) for c in children(node))
 
@@ -154,6 +159,14 @@ def pre(term: Node) -> Node | None:
         first = next((i for i, n in enumerate(items) if _is_layer(n)), None)
         if first is None or body.pre:
             return body
+        if named := next((n for n in items if is_open(n) and _is_part(n)), None):
+            what = named.label or named.name or "a group"
+            raise fail(
+                "A210",
+                f"`+pre` does not apply to a block in which `{what}` stands beside other layers",
+                named.span,
+                "write its layers out, or make all of the block of such parts without `+pre`",
+            )
         units: list[list[Node]] = []
         for node in (*items[first:], *tail):
             if _is_layer(node):
@@ -180,8 +193,9 @@ def _turned(unit: list[Node]) -> tuple[Node, ...]:
         SpecError: A210, another layer is between the two, which would act on another value then.
     """
     layer, *rest = unit
-    moved = [n for n in rest if is_op(n, "norm", "act")]
-    for node in rest[: rest.index(moved[-1])] if moved else ():
+    places = [at for at, n in enumerate(rest) if is_op(n, "norm", "act")]
+    moved = [rest[at] for at in places]
+    for node in rest[: places[-1]] if places else ():  # by place: layers that are written alike are equal
         if not (closed(node) or is_op(node, "norm", "act", "drop")):
             what = f"`{node.name}`" if isinstance(node, Op | Fan | Seq) and node.name else "other parts"
             raise fail(

@@ -34,6 +34,15 @@ def test_names_that_both_have_are_followed(kind: str, tmp_path: Path, saved: Sav
     assert found.notes == ()
 
 
+def test_names_are_followed_where_the_head_has_other_classes(tmp_path: Path, saved: Save) -> None:
+    held = made(NET)[0].state_dict()
+    model, trace = made(NET, 1, classes=5)
+    found = copy_weights(model.state_dict(), trace, read_weights(str(saved(dict(reversed(held.items()))))))
+    same = [key for key, value in model.state_dict().items() if value.shape == held[key].shape]
+    assert len(same) == len(held) - 2
+    assert all(torch.equal(found.state[key], held[key]) for key in same)
+
+
 def test_names_are_followed_where_the_nets_differ(tmp_path: Path) -> None:
     held = made(NET)[0].state_dict()
     save_file(held, tmp_path / "w.safetensors")
