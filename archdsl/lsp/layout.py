@@ -14,6 +14,7 @@ from archdsl.syntax.parse import Piece
 
 if TYPE_CHECKING:
     from archdsl.lsp.document import Version
+    from archdsl.syntax.parts import Unit
 
 _MANY = 2000  # changed lines; beyond, one edit takes all of them
 
@@ -40,19 +41,26 @@ def laid(version: Version) -> str:
     """The canonical layout, from the tokens that are known already where they add up to the text's."""
     reading = version.reading
     assert reading is not None
-    if any(len(unit.items) != 1 for unit in reading.units):
+    if version.text.startswith("\ufeff") or any(map(_alone, reading.units)):
         return format(version.text)
     pieces: list[Piece] = []
-    head = None
+    column, of_head = -1, ""  # where the statement begins that a line may go on with, and its kind
     for unit, of in zip(reading.units, reading.kinds, strict=True):
         base, item = unit.part.offset, unit.items[0]
-        goes_on = getattr(item, "kind", "") == "bare" and head is not None and version.text[base : base + 1] in " \t"
-        goes_on = goes_on and of in ("net", *ast.SETTINGS)
+        indent = len(unit.part.text) - len(unit.part.text.lstrip(" \t"))
+        goes_on = getattr(item, "kind", "") == "bare" and indent > column >= 0
+        goes_on = goes_on and of == of_head and of in ("net", *ast.SETTINGS)
         pieces += (
             Piece(kind, text, base + a, base + b, first and not goes_on) for kind, text, a, b, first in unit.tokens
         )
-        head = item
+        if not goes_on:
+            column, of_head = indent, of
     return layout(version.text, pieces)
+
+
+def _alone(unit: Unit) -> bool:
+    """Whether a part has to be read with the whole text: it is none or many statements, or begins behind a backslash."""
+    return len(unit.items) != 1 or unit.part.text.lstrip(" \t").startswith("\\")
 
 
 def _changes(old: list[str], new: list[str]) -> list[tuple[int, int, list[str]]]:
