@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from archdsl.lsp import actions, completion, hints, hover, layout, navigate, outline
+from archdsl.lsp import actions, completion, hints, hover, layout, navigate, outline, renaming
 from archdsl.lsp.server import YAML, Server, guarded
 
 if TYPE_CHECKING:
@@ -137,7 +137,11 @@ def _highlighted(ls: Server, params: types.DocumentHighlightParams) -> list[type
 @guarded(None)
 def _rename_prepared(ls: Server, params: types.PrepareRenameParams) -> types.Range | None:
     at = _at(ls, params)
-    return navigate.whole_name(*at) if at else None
+    place = renaming.whole_name(*at) if at else None
+    if at is None or place is None:
+        return None
+    old = at[0].text[at[0].places.offset(place.start) : at[0].places.offset(place.end)]
+    return None if _refused(ls, *at, old) else place
 
 
 @guarded(None)
@@ -145,11 +149,15 @@ def _renamed(ls: Server, params: types.RenameParams) -> types.WorkspaceEdit | No
     at = _at(ls, params)
     if at is None:
         return None
-    reason = navigate.refusal(*at, params.new_name)
+    return None if _refused(ls, *at, params.new_name) else renaming.rename(*at, params.new_name)
+
+
+def _refused(ls: Server, version: Version, offset: int, new: str) -> bool:
+    """Whether a name cannot become another one, which is said."""
+    reason = renaming.refusal(version, offset, new, ls.including(version.document))
     if reason:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, reason))
-        return None
-    return navigate.rename(*at, params.new_name)
+    return bool(reason)
 
 
 @guarded(list)

@@ -40,8 +40,8 @@ def test_renaming(editor: Editor) -> None:
 
 
 def test_renaming_what_a_stage_gives(editor: Editor) -> None:
-    uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
-    assert rename(editor, uri, "s=1) =", 0, "t") == "let f(c, t=1) = conv(c, s=t)\nnet f[8x2(t=1), 16](t=2)"
+    uri = editor.open("let f(c, k=3) = conv(c, k=k)\nnet f[8x2(k=1), 16](k=5)")
+    assert rename(editor, uri, "k=3) =", 0, "t") == "let f(c, t=3) = conv(c, k=t)\nnet f[8x2(t=1), 16](t=5)"
     uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
     assert rename(editor, uri, "f[8", 0, "g") == "let g(c, s=1) = conv(c, s=s)\nnet g[8x2(s=1), 16](s=2)"
 
