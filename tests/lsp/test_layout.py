@@ -1,4 +1,4 @@
-"""Formatting in an editor is that of the command, whatever the text is indented by."""
+"""Formatting in an editor is that of the command, whatever the text is indented by; texts with faults have an outline."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from archdsl.expand.include import library
 from archdsl.lsp.document import Document, Version
 from archdsl.lsp.layout import formatting
+from archdsl.lsp.outline import symbols
 from archdsl.syntax.format import format
 
 
@@ -48,3 +49,10 @@ def test_a_byte_order_mark_is_no_fault() -> None:
     assert [d.code for d in version.findings if d.severity == "error"] == []
     assert version.reading is not None
     assert version.reading.units[0].part.offset == 1
+
+
+@pytest.mark.parametrize(
+    "let", ["let f(c) conv(c)\n  bn relu", "let f(c) = conv(c) )\n  relu", "let 8 = conv(8)\n  relu"]
+)
+def test_a_let_that_does_not_parse_takes_nothing_else_out_of_the_outline(let: str) -> None:
+    assert [s.name for s in symbols(version_of(f"let g = relu\n{let}\nnet g stem: conv(8)"))] == ["g", "net"]
