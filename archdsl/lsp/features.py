@@ -57,7 +57,18 @@ def _closed(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
 
 
 @guarded(None)
-def _saved(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
+def _ready(ls: Server, params: types.InitializedParams) -> None:
+    """Ask to be told of files that change otherwise than in the editor: a checkout, a file that is moved or deleted."""
+    space = ls.client_capabilities.workspace
+    watched = space.did_change_watched_files if space else None
+    if watched and watched.dynamic_registration:
+        options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher("**/*.{arch,yaml,yml}")])
+        asked = types.Registration("files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+        ls.client_register_capability(types.RegistrationParams([asked]))
+
+
+@guarded(None)
+def _on_disk(ls: Server, params: types.DidSaveTextDocumentParams | types.DidChangeWatchedFilesParams) -> None:
     for document in ls.documents.values():  # a file on the disk may have changed that another one includes or studies
         if document.uri.endswith(YAML) or ls.included(document):
             document.update(document.now.text, document.now.number)
@@ -193,10 +204,12 @@ def _helped(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction
 
 _DOCUMENTS: tuple[tuple[str, Any, Any], ...] = (
     (types.INITIALIZE, _initialized, None),
+    (types.INITIALIZED, _ready, None),
     (types.TEXT_DOCUMENT_DID_OPEN, _opened, None),
     (types.TEXT_DOCUMENT_DID_CHANGE, _changed, None),
     (types.TEXT_DOCUMENT_DID_CLOSE, _closed, None),
-    (types.TEXT_DOCUMENT_DID_SAVE, _saved, None),
+    (types.TEXT_DOCUMENT_DID_SAVE, _on_disk, None),
+    (types.WORKSPACE_DID_CHANGE_WATCHED_FILES, _on_disk, None),
     (types.SHUTDOWN, _released, None),
     (types.EXIT, _left, None),
 )

@@ -183,3 +183,15 @@ def test_a_study_is_checked_again_when_its_base_is_saved(editor: Editor, tmp_pat
     editor.until(uri, [])
     editor.close(spec)
     editor.close(uri)
+
+
+def test_a_file_that_changes_beside_the_editor_changes_the_findings(editor: Editor, tmp_path: Path) -> None:
+    uri = editor.open('include "lib.arch"\ninput 3x8x8\nclasses 4\nnet unit(8) gap linear(4)', tmp_path / "x.arch")
+    assert "A107" in editor.codes(uri)
+    lib = tmp_path / "lib.arch"
+    for text, codes in (("let unit(c) = conv(c) bn", []), ("let unit(c) = convv(c)", ["A201"])):
+        lib.write_text(text)
+        changed = t.FileEvent(lib.as_uri(), t.FileChangeType.Changed)
+        editor.client.workspace_did_change_watched_files(t.DidChangeWatchedFilesParams([changed]))
+        editor.until(uri, codes)
+    editor.close(uri)
