@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from archdsl.errors import SpecError
+from archdsl.lsp.places import Places
 from archdsl.syntax import ast
 from archdsl.syntax.format import format, layout
 from archdsl.syntax.parse import Piece
@@ -29,7 +31,7 @@ def formatting(version: Version, first: int = 0, last: int | None = None) -> lis
         new = laid(version).replace("\n", ending)
     except SpecError:
         return None
-    old_lines, new_lines = version.text.splitlines(keepends=True), new.splitlines(keepends=True)
+    old_lines, new_lines = _split(version.places), _split(Places(new))
     edits = []
     for a, b, lines in _changes(old_lines, new_lines):
         if last is None or (a <= last and b > first) or (a == b and first <= a <= last):
@@ -61,6 +63,12 @@ def laid(version: Version) -> str:
 def _alone(unit: Unit) -> bool:
     """Whether a part has to be read with the whole text: it is none or many statements, or begins behind a backslash."""
     return len(unit.items) != 1 or unit.part.text.lstrip(" \t").startswith("\\")
+
+
+def _split(places: Places) -> list[str]:
+    """The lines with their ends, as an editor counts them: not at other signs at which Python ends lines."""
+    edges = [*places.starts, len(places.text)]
+    return [places.text[a:b] for a, b in pairwise(edges) if b > a]
 
 
 def _changes(old: list[str], new: list[str]) -> list[tuple[int, int, list[str]]]:

@@ -56,3 +56,10 @@ def test_a_byte_order_mark_is_no_fault() -> None:
 )
 def test_a_let_that_does_not_parse_takes_nothing_else_out_of_the_outline(let: str) -> None:
     assert [s.name for s in symbols(version_of(f"let g = relu\n{let}\nnet g stem: conv(8)"))] == ["g", "net"]
+
+
+def test_the_lines_of_a_range_are_those_of_the_editor() -> None:
+    version = version_of("# a\u2028b\x0cc\nnet  conv(8)\ntrain  adam\n")
+    for number, new in ((1, "net conv(8)\n"), (2, "train adam\n")):
+        (edit,) = formatting(version, number, number) or ()
+        assert (edit.range.start.line, edit.new_text) == (number, new)
