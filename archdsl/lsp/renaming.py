@@ -75,7 +75,7 @@ def _broken(version: Version, old: str) -> str:
         for token in unit.tokens if unit.error is not None else ():
             if token.text.rstrip(":") == old:
                 line = version.places.position(unit.part.offset + token.start).line + 1
-                return f"`{old}` is also in line {line}, which does not parse; mend that line first"
+                return f"`{old}` is also in line {line}, which does not parse; repair that line first"
     return ""
 
 
