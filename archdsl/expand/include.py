@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from archdsl.errors import Source, SpecError, fail
@@ -10,6 +12,18 @@ from archdsl.limits import Limits
 from archdsl.syntax import ast
 from archdsl.syntax.parse import parse
 from archdsl.syntax.read import read_text
+
+_project: ContextVar[Path | None] = ContextVar("project", default=None)
+
+
+@contextmanager
+def allowed(folder: Path) -> Iterator[None]:
+    """Take a folder for the project's, where a version of it lies outside of the working directory."""
+    token = _project.set(folder)
+    try:
+        yield
+    finally:
+        _project.reset(token)
 
 
 def _read(path: Path, name: str) -> ast.File:
@@ -29,7 +43,7 @@ def library(
     folder = origin.parent if origin.suffix or origin.is_file() else Path()
     path = _resolved(folder, item)
     top = active[0].parent if active else folder.resolve()
-    if not (path.is_relative_to(top) or path.is_relative_to(Path.cwd())):
+    if not any(path.is_relative_to(root) for root in (top, _project.get() or Path.cwd())):
         raise fail(
             "A108",
             f"`{item.path}` is outside the project's folder",

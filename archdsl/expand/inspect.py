@@ -14,6 +14,7 @@ from archdsl.expand.complete import assumed, check_end, check_labels, sizes, wit
 from archdsl.expand.graph import Graph
 from archdsl.expand.holes import axes, choose, holes
 from archdsl.expand.lint import lints
+from archdsl.expand.reach import together
 from archdsl.expand.statements import expand
 from archdsl.ir.nodes import Seq
 from archdsl.ir.symbol import CLASSES
@@ -56,14 +57,15 @@ def inspect(file: ast.File, memo: Memo, also: Also = lambda graph, trace, classe
     """
     begun = perf_counter()
     first: Inspection | None = None
-    found: dict[tuple[str, str, Span | None], Diagnostic] = {}
-    for arm in _arms(file, found):
+    refused: dict[tuple[str, str, Span | None], Diagnostic] = {}
+    arms: list[tuple[Diagnostic, ...]] = []
+    for arm in _arms(file, refused):
         one = _one(arm, memo, also)
         first = first or one
-        for finding in one.findings:
-            found.setdefault((finding.code, finding.message, finding.span), finding)
+        arms.append(one.findings)
         if perf_counter() - begun > PATIENCE:
             break
+    found = refused | together(file, arms)
     errors = tuple(d for d in found.values() if d.severity == "error")
     first = first or _one(file, memo, also)
     return first._replace(findings=errors or tuple(found.values()))

@@ -79,11 +79,14 @@ def _written_down(version: Version, finding: Diagnostic) -> list[tuple[str, Edit
         return []
     net = _net(version)
     at = version.text.rfind("\n", 0, net[0]) + 1 if net else 0
+    at = max(at, int(version.text.startswith("\ufeff")))
+    indent = version.text[at : net[0]] if net else ""  # less, and the network would go on with what is written
+    end = "\r\n" if "\r\n" in version.text else "\n"
     match finding.code:
         case "A508":
-            return [("State the input", (at, at, f"input {dims(inspection.input)}\n"), False)]
+            return [("State the input", (at, at, f"{indent}input {dims(inspection.input)}{end}"), False)]
         case "A510":
-            return [("State the number of classes", (at, at, f"classes {inspection.classes}\n"), False)]
+            return [("State the number of classes", (at, at, f"{indent}classes {inspection.classes}{end}"), False)]
         case "A509" if net is not None:
             return [("Write the head", (net[1], net[1], " gap linear(classes)"), False)]
     return []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from archdsl.lsp import actions, completion, hints, hover, layout, navigate, outline
+from archdsl.lsp import actions, completion, hints, hover, layout, navigate, outline, renaming
 from archdsl.lsp.server import YAML, Server, guarded
 
 if TYPE_CHECKING:
@@ -57,7 +57,18 @@ def _closed(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
 
 
 @guarded(None)
-def _saved(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
+def _ready(ls: Server, params: types.InitializedParams) -> None:
+    """Ask to be told of files that change otherwise than in the editor: a checkout, a file that is moved or deleted."""
+    space = ls.client_capabilities.workspace
+    watched = space.did_change_watched_files if space else None
+    if watched and watched.dynamic_registration:
+        options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher("**/*.{arch,yaml,yml}")])
+        asked = types.Registration("files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+        ls.client_register_capability(types.RegistrationParams([asked]))
+
+
+@guarded(None)
+def _on_disk(ls: Server, params: types.DidSaveTextDocumentParams | types.DidChangeWatchedFilesParams) -> None:
     for document in ls.documents.values():  # a file on the disk may have changed that another one includes or studies
         if document.uri.endswith(YAML) or ls.included(document):
             document.update(document.now.text, document.now.number)
@@ -137,7 +148,11 @@ def _highlighted(ls: Server, params: types.DocumentHighlightParams) -> list[type
 @guarded(None)
 def _rename_prepared(ls: Server, params: types.PrepareRenameParams) -> types.Range | None:
     at = _at(ls, params)
-    return navigate.whole_name(*at) if at else None
+    place = renaming.whole_name(*at) if at else None
+    if at is None or place is None:
+        return None
+    old = at[0].text[at[0].places.offset(place.start) : at[0].places.offset(place.end)]
+    return None if _refused(ls, *at, old) else place
 
 
 @guarded(None)
@@ -145,11 +160,15 @@ def _renamed(ls: Server, params: types.RenameParams) -> types.WorkspaceEdit | No
     at = _at(ls, params)
     if at is None:
         return None
-    reason = navigate.refusal(*at, params.new_name)
+    return None if _refused(ls, *at, params.new_name) else renaming.rename(*at, params.new_name)
+
+
+def _refused(ls: Server, version: Version, offset: int, new: str) -> bool:
+    """Whether a name cannot become another one, which is said."""
+    reason = renaming.refusal(version, offset, new, ls.including(version.document))
     if reason:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, reason))
-        return None
-    return navigate.rename(*at, params.new_name)
+    return bool(reason)
 
 
 @guarded(list)
@@ -185,10 +204,12 @@ def _helped(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction
 
 _DOCUMENTS: tuple[tuple[str, Any, Any], ...] = (
     (types.INITIALIZE, _initialized, None),
+    (types.INITIALIZED, _ready, None),
     (types.TEXT_DOCUMENT_DID_OPEN, _opened, None),
     (types.TEXT_DOCUMENT_DID_CHANGE, _changed, None),
     (types.TEXT_DOCUMENT_DID_CLOSE, _closed, None),
-    (types.TEXT_DOCUMENT_DID_SAVE, _saved, None),
+    (types.TEXT_DOCUMENT_DID_SAVE, _on_disk, None),
+    (types.WORKSPACE_DID_CHANGE_WATCHED_FILES, _on_disk, None),
     (types.SHUTDOWN, _released, None),
     (types.EXIT, _left, None),
 )

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from archdsl.codes import CODES
 from archdsl.errors import ArchError
-from archdsl.lsp.places import Places
+from archdsl.lsp.places import Places, range_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,9 +78,8 @@ def _related(version: Version, what: str, span: Span) -> types.DiagnosticRelated
     if place is not None:
         location = types.Location(version.document.uri, version.places.range(*place))
     else:
-        line, column = span.source.position(span.start)
-        at = types.Position(line - 1, column - 1)
-        location = types.Location(Path(span.source.name).resolve().as_uri(), types.Range(at, at))
+        there = range_in(span.source, span.start, span.end, version.document.encoding)
+        location = types.Location(Path(span.source.name).resolve().as_uri(), there)
     return types.DiagnosticRelatedInformation(location, what if what[:1] != "`" else f"in {what}")
 
 

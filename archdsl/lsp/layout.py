@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from archdsl.errors import SpecError
+from archdsl.lsp.places import Places
 from archdsl.syntax import ast
 from archdsl.syntax.format import format, layout
 from archdsl.syntax.parse import Piece
 
 if TYPE_CHECKING:
     from archdsl.lsp.document import Version
+    from archdsl.syntax.parts import Unit
 
 _MANY = 2000  # changed lines; beyond, one edit takes all of them
 
@@ -28,7 +31,7 @@ def formatting(version: Version, first: int = 0, last: int | None = None) -> lis
         new = laid(version).replace("\n", ending)
     except SpecError:
         return None
-    old_lines, new_lines = version.text.splitlines(keepends=True), new.splitlines(keepends=True)
+    old_lines, new_lines = _split(version.places), _split(Places(new))
     edits = []
     for a, b, lines in _changes(old_lines, new_lines):
         if last is None or (a <= last and b > first) or (a == b and first <= a <= last):
@@ -40,19 +43,32 @@ def laid(version: Version) -> str:
     """The canonical layout, from the tokens that are known already where they add up to the text's."""
     reading = version.reading
     assert reading is not None
-    if any(len(unit.items) != 1 for unit in reading.units):
+    if version.text.startswith("\ufeff") or any(map(_alone, reading.units)):
         return format(version.text)
     pieces: list[Piece] = []
-    head = None
+    column, of_head = -1, ""  # where the statement begins that a line may go on with, and its kind
     for unit, of in zip(reading.units, reading.kinds, strict=True):
         base, item = unit.part.offset, unit.items[0]
-        goes_on = getattr(item, "kind", "") == "bare" and head is not None and version.text[base : base + 1] in " \t"
-        goes_on = goes_on and of in ("net", *ast.SETTINGS)
+        indent = len(unit.part.text) - len(unit.part.text.lstrip(" \t"))
+        goes_on = getattr(item, "kind", "") == "bare" and indent > column >= 0
+        goes_on = goes_on and of == of_head and of in ("net", *ast.SETTINGS)
         pieces += (
             Piece(kind, text, base + a, base + b, first and not goes_on) for kind, text, a, b, first in unit.tokens
         )
-        head = item
+        if not goes_on:
+            column, of_head = indent, of
     return layout(version.text, pieces)
+
+
+def _alone(unit: Unit) -> bool:
+    """Whether a part has to be read with the whole text: it is none or many statements, or begins behind a backslash."""
+    return len(unit.items) != 1 or unit.part.text.lstrip(" \t").startswith("\\")
+
+
+def _split(places: Places) -> list[str]:
+    """The lines with their ends, as an editor counts them: not at other signs at which Python ends lines."""
+    edges = [*places.starts, len(places.text)]
+    return [places.text[a:b] for a, b in pairwise(edges) if b > a]
 
 
 def _changes(old: list[str], new: list[str]) -> list[tuple[int, int, list[str]]]:

@@ -37,6 +37,12 @@ class Name(NamedTuple):
     owner: ast.Node | None = None
 
 
+def let_name(let: ast.Let) -> int:
+    """Where the name of a let begins in its source."""
+    said = _LET.match(let.span.text)
+    return let.span.start + (said.end() if said else len("let "))
+
+
 def names_of(unit: Unit, kind: str) -> tuple[Name, ...]:
     """The names of a part that is in a statement of a kind."""
     return tuple(name for item in unit.items for name in _item(item, kind))
@@ -44,9 +50,8 @@ def names_of(unit: Unit, kind: str) -> tuple[Name, ...]:
 
 def _item(item: ast.Item, kind: str) -> Iterator[Name]:
     match item:
-        case ast.Let(name=name, params=parameters, body=body, span=span):
-            said = _LET.match(span.text)
-            start = span.start + (said.end() if said else 4)
+        case ast.Let(name=name, params=parameters, body=body):
+            start = let_name(item)
             yield Name("let", name, start, start + len(name), True, "net", item)
             known = {p.name for p in parameters or ()}
             for p in parameters or ():
@@ -119,8 +124,7 @@ def _arguments(
     args: tuple[ast.Expr, ...], node: ast.Word | ast.Modifier, space: str, let: ast.Let | None, known: set[str]
 ) -> Iterator[Name]:
     """Whether a network or a value is there, the callee's signature knows."""
-    entry = find(space, node.name) if args else None
-    flags = {p.name for p in params(entry) if p.flag is not MISSING} if entry is not None else set()
+    flags = flags_of(space, node.name) if args else set()
     for place, arg in enumerate(args):
         inner = argument_space(space, node.name, place, arg.name if isinstance(arg, ast.Keyword) else None)
         if isinstance(arg, ast.Word) and arg.args is None and arg.name in flags:
@@ -130,6 +134,12 @@ def _arguments(
             yield from _expr(arg.value, inner, let, known)
         else:
             yield from _expr(arg, inner, let, known)
+
+
+def flags_of(space: str, callee: str) -> set[str]:
+    """The arguments of a word that may be given by their name alone."""
+    entry = find(space, callee)
+    return {p.name for p in params(entry) if p.flag is not MISSING} if entry is not None else set()
 
 
 def argument_space(space: str, callee: str, place: int, keyword: str | None) -> str:

@@ -1,26 +1,21 @@
-"""From a name to where it is defined and used, and to another name in all of these places."""
+"""From a name to where it is defined and used."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lsprotocol import types
 
-from archdsl.expand.env import RESERVED
-from archdsl.ir.reserved import RESERVED_LABELS
 from archdsl.lsp.hover import name_at
-from archdsl.registry import find
+from archdsl.lsp.names import let_name
+from archdsl.lsp.places import range_in
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
     from archdsl.lsp.document import Version
     from archdsl.lsp.names import Name
     from archdsl.syntax.parts import Unit
-
-_COMMENT = re.compile(r"#[^\n]*")
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Use(NamedTuple):
@@ -60,7 +55,7 @@ def uses(version: Version, offset: int) -> list[Use]:
     if here is None or here.kind == "path":
         return []
     text, found = here.name.text, []
-    let = _let(version, here)
+    let = let_of(version, here)
     for unit, names in version.names:
         for name in names:
             if name.text == text and _same(here, let, unit, name):
@@ -69,7 +64,7 @@ def uses(version: Version, offset: int) -> list[Use]:
     return found
 
 
-def _let(version: Version, here: Target) -> ast.Let | None:
+def let_of(version: Version, here: Target) -> ast.Let | None:
     """The let that a parameter belongs to."""
     owner = here.name.owner
     if here.kind == "keyword" and isinstance(owner, ast.Word):
@@ -107,16 +102,15 @@ def definition(version: Version, offset: int) -> list[types.Location]:
     if own:
         return [types.Location(version.document.uri, version.places.range(u.start, u.end)) for u in own]
     let = version.lets.get(here.name.text)
-    return [] if let is None else [_elsewhere(let)]
+    return [] if let is None else [_elsewhere(let, version.document.encoding)]
 
 
-def _elsewhere(let: ast.Let) -> types.Location:
+def _elsewhere(let: ast.Let, encoding: str) -> types.Location:
     """A let of an included file."""
-    source = let.span.source
-    line, column = source.position(let.span.start)
-    at = types.Position(line - 1, column - 1 + len("let "))
-    end = types.Position(line - 1, column - 1 + len("let ") + len(let.name))
-    return types.Location(Path(source.name).resolve().as_uri(), types.Range(at, end))
+    start, source = let_name(let), let.span.source
+    return types.Location(
+        Path(source.name).resolve().as_uri(), range_in(source, start, start + len(let.name), encoding)
+    )
 
 
 def _file(version: Version, name: str) -> list[types.Location]:
@@ -126,75 +120,6 @@ def _file(version: Version, name: str) -> list[types.Location]:
     return [types.Location(file.resolve().as_uri(), types.Range(start, start))] if file.is_file() else []
 
 
-def refusal(version: Version, offset: int, new: str) -> str:
-    """Why a name cannot become another one; empty if it can."""
-    here = target(version, offset)
-    if here is None or here.kind == "path":
-        return "only lets, parameters, labels and named values can be renamed"
-    if not _IDENTIFIER.fullmatch(new):
-        return f"`{new}` is not a name: letters, digits and underscores, a letter first"
-    if here.kind == "let" and not any(u.defines for u in uses(version, offset)):
-        return f"`{here.name.text}` is defined in another file"
-    if here.kind == "label":
-        if new in RESERVED_LABELS or new.startswith("_"):
-            return f"`{new}` is reserved by torch"
-        return _also_elsewhere(version, offset, here.name.text)
-    if here.kind != "mark" and new in RESERVED:
-        return f"`{new}` is a reserved name"
-    if here.kind == "let" and find("net", new) is not None:
-        return f"`{new}` is a word of the language"
-    if here.kind == "let" and new != here.name.text and new in version.lets:
-        return f"`{new}` is already a let"
-    if here.kind != "mark" and (flag := next((n for n in (here.name.text, new) if _is_flag(version, here, n)), "")):
-        return f"`{flag}` is also a flag of a word here; rename it by hand in all places"
-    return _captured(version, here, new) if new != here.name.text else ""
-
-
-def _also_elsewhere(version: Version, offset: int, label: str) -> str:
-    """Why a label keeps its name: it stands in a place that may refer to the part, such as `freeze(stem)` or "stem"."""
-    known = {use.start for use in uses(version, offset)}
-    bare = _COMMENT.sub(lambda m: " " * len(m[0]), version.text)
-    for found in re.finditer(rf"\b{re.escape(label)}\b", bare):
-        if found.start() not in known:
-            line = bare.count("\n", 0, found.start()) + 1
-            return f"`{label}` is also in line {line}, which may refer to this part; rename it by hand in all places"
-    return ""
-
-
-def _is_flag(version: Version, here: Target, text: str) -> bool:
-    """Whether a name stands as a flag where this let or parameter is known: one of the same name gives the flag its value."""
-    let = _let(version, here)
-    return any(
-        name.text == text and name.kind == "argument" and isinstance(name.node, ast.Word)
-        for unit, names in version.names
-        if let is None or (unit.items and unit.items[0] is let)
-        for name in names
-    )
-
-
-def _captured(version: Version, here: Target, new: str) -> str:
-    """Why a parameter or a value cannot get a name: another one has it where this one is used."""
-    let, old = _let(version, here), here.name.text
-    for unit, names in version.names:
-        used = any(n.text == old and n.kind in ("let", "word") and not n.defines for n in names)
-        for name in names:
-            if name.text != new:
-                continue
-            if here.kind == "let" and name.kind == "param" and name.defines and used:
-                return f"`{new}` is a parameter where `{old}` is used"
-            if here.kind == "mark" and name.kind == "mark":
-                return f"`@{new}` is already a value"
-            if let is not None and name.kind != "argument" and unit.items and unit.items[0] is let:
-                return f"`{new}` is already used in `{let.name}`"
-    return ""
-
-
-def rename(version: Version, offset: int, new: str) -> types.WorkspaceEdit:
-    """The edits that give a name's places another name."""
-    edits = [types.TextEdit(version.places.range(u.start, u.end), new) for u in uses(version, offset)]
-    return types.WorkspaceEdit(changes={version.document.uri: edits})
-
-
 def highlights(version: Version, offset: int) -> list[types.DocumentHighlight]:
     """The places of the name at an offset, definitions as writes."""
     kinds = types.DocumentHighlightKind
@@ -202,12 +127,3 @@ def highlights(version: Version, offset: int) -> list[types.DocumentHighlight]:
         types.DocumentHighlight(version.places.range(u.start, u.end), kinds.Write if u.defines else kinds.Read)
         for u in uses(version, offset)
     ]
-
-
-def whole_name(version: Version, offset: int) -> types.Range | None:
-    """The range of the name at an offset, if it can be renamed."""
-    here = target(version, offset)
-    if here is None or refusal(version, offset, here.name.text):
-        return None
-    base = here.unit.part.offset
-    return version.places.range(base + here.name.start, base + here.name.end)

@@ -68,6 +68,8 @@ def symbols(version: Version) -> list[types.DocumentSymbol]:
     for (unit, names), kind in zip(version.names, version.reading.kinds if version.reading else (), strict=True):
         base = unit.part.offset
         for item in unit.items:
+            if isinstance(item, ast.Statement) and kind not in _SYMBOLS:
+                continue  # a line of a let that does not parse
             place = version.places.range(base + item.span.start, base + item.span.end)
             if isinstance(item, ast.Statement) and item.kind == "bare" and found and kind == found[-1].name:
                 found[-1].range = types.Range(found[-1].range.start, place.end)

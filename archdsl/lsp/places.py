@@ -11,6 +11,8 @@ from lsprotocol import types
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archdsl.errors import Source
+
 _END = re.compile(r"\r\n|\n|\r")
 # What one character counts for in each encoding that the protocol knows.
 _UNITS: dict[str, Callable[[str], int]] = {
@@ -53,3 +55,11 @@ class Places:
         """The text of a line, without its end."""
         stop = self.starts[number + 1] if number + 1 < len(self.starts) else len(self.text)
         return self.text[self.starts[number] : stop].rstrip("\r\n")
+
+
+def range_in(source: Source, start: int, end: int, encoding: str) -> types.Range:
+    """A stretch of a source, which may be a part of a text, in the file that holds it."""
+    found, above = Places(source.text, encoding).range(start, end), source.position(0)[0] - 1
+    found.start.line += above
+    found.end.line += above
+    return found

@@ -25,6 +25,7 @@ from pygls.uris import to_fs_path
 
 from archdsl.errors import ArchError, Diagnostic, Source, SpecError
 from archdsl.expand.include import library
+from archdsl.files import below
 from archdsl.lsp import actions, completion, findings, hints, hover, layout, navigate, outline
 from archdsl.lsp.document import Document, Version
 from archdsl.study.plan.findings import file_findings
@@ -115,6 +116,31 @@ class Server(LanguageServer):
         if path not in self.files or self.files[path][0] != key:
             self.files[path] = key, parse(Source(name, read_text(path)))
         return self.files[path][1]
+
+    def including(self, document: Document) -> list[tuple[str, Version]]:
+        """The texts that include one, each with the name of its file: those that are open, and those on the disk in the
+        folders of the editor, or else beside it."""
+        if document.path is None:
+            return []
+        path = document.path.resolve()
+        own = [d for d in self.documents.values() if d is not document]
+        found = [(d.path.name if d.path else d.uri, d.now) for d in own if path in self.included(d)]
+        seen = {d.path.resolve() for d in self.documents.values() if d.path is not None}
+        for file in below(self.root(path), ".arch"):
+            if file.resolve() in seen:
+                continue
+            with suppress(ArchError, OSError):
+                if "include" in (text := read_text(file)):
+                    other = Document(file.as_uri(), str(file), document.encoding, self.include)
+                    other.update(text, None)
+                    if path in self.included(other):
+                        found.append((file.name, other.now))
+        return found
+
+    def root(self, path: Path) -> Path:
+        """The folder of the editor in which a file is; the file's own where it is in none."""
+        roots = [Path(to_fs_path(uri) or "").resolve() for uri in self.workspace.folders if uri.startswith("file:")]
+        return next((root for root in roots if path.is_relative_to(root)), path.parent)
 
     # -- findings
 

@@ -66,7 +66,8 @@ def layout(text: str, tokens: list[Piece]) -> str:
         if token.first:
             _comments(lines, gap, 0)
             extra, settings = 0, token.text in SETTINGS
-            lines.append(_Line(0))
+            # A sign at the very beginning of a text would be none of a modifier.
+            lines.append(_Line(0, " " if token.kind == "SIGN" and not lines else ""))
         elif gap.soft or gap.hard:
             extra = 1 if depth == 0 else extra  # indented, it goes on with the statement
             _comments(lines, gap, depth + extra)

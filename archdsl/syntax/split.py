@@ -60,8 +60,9 @@ def chunks(text: str, margin: bool = False) -> list[Chunk]:
 
 def _lines(text: str, margin: bool) -> Iterator[_Line]:
     """The lines that hold code."""
-    depth, behind, start = 0, False, 0
-    for raw in text.split("\n"):
+    depth, behind = 0, False
+    start = int(text.startswith("\ufeff"))  # a byte order mark is no part of a statement
+    for raw in text[start:].split("\n"):
         end = start + len(raw)
         bare = raw.lstrip(" \t")
         if not bare.strip() or bare[0] == "#":

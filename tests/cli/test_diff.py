@@ -157,6 +157,31 @@ class TestGit:
             ("conv(8, bias=true)", "conv(8, k=5, bias=true)")
         ]
 
+    def test_an_include_beside_the_folder(self, run: Run, repo: Path) -> None:
+        (repo / "nets" / "deep").mkdir()
+        (repo / "nets" / "deep" / "b.arch").write_text(
+            'include "../lib/blocks.arch"\ninput 3x8x8\nclasses 10\nnet unit(8) gap linear(10)\n'
+        )
+        git(repo, "add", "-A")
+        git(repo, "commit", "-q", "-m", "third")
+        done = run("diff", "--git", "HEAD", "nets/deep/b.arch")
+        assert "the same experiment" in done.out, done.err
+
+    @pytest.mark.parametrize("name", ["HEAD@{1}:nets/plain.arch", "HEAD^{commit}~1:nets/plain.arch"])
+    def test_revisions_with_braces(self, run: Run, repo: Path, name: str) -> None:
+        assert "added" in run("diff", name, "nets/plain.arch", "--format", "json").out
+
+    def test_files_with_spaces_marks_and_links(self, run: Run, repo: Path) -> None:
+        text = "input 3x8x8\nclasses 10\nnet conv(8) gap linear(10)\n"
+        (repo / "nets" / "my (net).arch").write_text("\ufeff" + text, "utf-8")
+        (repo / "nets" / "link.arch").symlink_to("my (net).arch")
+        git(repo, "add", "-A")
+        git(repo, "commit", "-q", "-m", "third")
+        for name in ("my (net).arch", "link.arch"):
+            for args in ((f"HEAD:nets/{name}", f"nets/{name}"), ("--git", "HEAD", f"nets/{name}")):
+                done = run("diff", *args)
+                assert "the same experiment" in done.out, done.err
+
     def test_a_drawing_of_a_version(self, run: Run, repo: Path) -> None:
         assert "relu" not in run("draw", "HEAD~1:nets/plain.arch").out
         assert "relu" in run("draw", "HEAD:nets/plain.arch").out

@@ -49,8 +49,8 @@ def test_renaming_what_stands_behind_a_minus(editor: Editor) -> None:
 
 
 def test_renaming_what_a_stage_gives(editor: Editor) -> None:
-    uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
-    assert rename(editor, uri, "s=1) =", 0, "t") == "let f(c, t=1) = conv(c, s=t)\nnet f[8x2(t=1), 16](t=2)"
+    uri = editor.open("let f(c, k=3) = conv(c, k=k)\nnet f[8x2(k=1), 16](k=5)")
+    assert rename(editor, uri, "k=3) =", 0, "t") == "let f(c, t=3) = conv(c, k=t)\nnet f[8x2(t=1), 16](t=5)"
     uri = editor.open("let f(c, s=1) = conv(c, s=s)\nnet f[8x2(s=1), 16](s=2)")
     assert rename(editor, uri, "f[8", 0, "g") == "let g(c, s=1) = conv(c, s=s)\nnet g[8x2(s=1), 16](s=2)"
 
@@ -191,4 +191,16 @@ def test_a_study_is_checked_again_when_its_base_is_saved(editor: Editor, tmp_pat
     editor.client.text_document_did_save(t.DidSaveTextDocumentParams(t.TextDocumentIdentifier(spec)))
     editor.until(uri, [])
     editor.close(spec)
+    editor.close(uri)
+
+
+def test_a_file_that_changes_beside_the_editor_changes_the_findings(editor: Editor, tmp_path: Path) -> None:
+    uri = editor.open('include "lib.arch"\ninput 3x8x8\nclasses 4\nnet unit(8) gap linear(4)', tmp_path / "x.arch")
+    assert "A107" in editor.codes(uri)
+    lib = tmp_path / "lib.arch"
+    for text, codes in (("let unit(c) = conv(c) bn", []), ("let unit(c) = convv(c)", ["A201"])):
+        lib.write_text(text)
+        changed = t.FileEvent(lib.as_uri(), t.FileChangeType.Changed)
+        editor.client.workspace_did_change_watched_files(t.DidChangeWatchedFilesParams([changed]))
+        editor.until(uri, codes)
     editor.close(uri)

@@ -36,6 +36,7 @@ from archdsl.syntax.unparse import unparse
         ("f(a= +bn)", "f(a= +bn)"),
         ("a (b)", "a (b)"),
         ("a [1]", "a [1]"),
+        ("\n  +bn  conv(8)", " +bn conv(8)"),
     ],
 )
 def test_spaces(text: str, laid: str) -> None:

@@ -144,10 +144,12 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
     """
     from archdsl.api import read, setting_findings, whole
     from archdsl.expand.holes import holes
+    from archdsl.expand.reach import together
     from archdsl.expand.space import some
+    from archdsl.syntax.parse import parse
 
     source, file = read(source, input=options.input, classes=options.classes, data=options.data, set=options.sets)
-    notes: dict[tuple[str, str, object], Diagnostic] = {}
+    notes: list[tuple[Diagnostic, ...]] = []
     errors: dict[tuple[str, str, object], Diagnostic] = {}
     for arm in some(file, DRAWN if any(h.scale for h in holes(file)) else MOST_ARMS):
         try:
@@ -155,11 +157,14 @@ def _checked(source: Source, options: Options) -> list[Diagnostic]:
             found = (*spec.notes, *setting_findings(spec))
         except SpecError as error:
             found = error.diagnostics
+        notes.append(tuple(d for d in found if d.severity != "error"))
         for d in found:
-            (errors if d.severity == "error" else notes).setdefault((d.code, d.message, d.span), d)
+            if d.severity == "error":
+                errors.setdefault((d.code, d.message, d.span), d)
     if errors:
         raise SpecError(tuple(errors.values()))
-    return list(notes.values())
+    # Of the text as it is written: what --set chose is not all that it may use.
+    return list(together(parse(source), notes).values())
 
 
 def _fixed(source: Source, notes: list[Diagnostic]) -> bool:

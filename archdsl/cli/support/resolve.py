@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from archdsl.runs.run import Run
 
 PATIENCE = 20  # seconds that git may take
-_VERSION = re.compile(r"(?P<rev>[^\s:()\[\]{}|]+):(?P<path>[^\s:()\[\]{}|]+\.arch)")
+_VERSION = re.compile(r"(?P<rev>[^\s:()\[\]|]+):(?P<path>[^\s:][^\n:]*\.arch)")  # as no text of a network ends
+_LINKS = 8  # symbolic links that lead from one to the next
 
 
 class Elsewhere(ArchError):
@@ -81,11 +82,12 @@ def _from_run(folder: Path, given: dict[str, Any]) -> Found:
 def _from_git(rev: str, path: str, given: dict[str, Any]) -> Spec:
     """A version of a spec. What it includes is taken from the same version."""
     from archdsl.api import load
+    from archdsl.expand.include import allowed
     from archdsl.syntax import ast
     from archdsl.syntax.parse import parse
 
     commit = _commit(rev)
-    inside = _inside(path)
+    inside = _target(commit, rev, _inside(path))
     text = _blob(commit, rev, inside)
     name = f"{rev}:{inside}"
     if not any(isinstance(i, ast.Include) for i in parse(Source(name, text)).items):
@@ -94,7 +96,8 @@ def _from_git(rev: str, path: str, given: dict[str, Any]) -> Spec:
         _unpack(Path(folder), commit, rev, inside, set())
         place = str(Path(folder, inside))
         try:
-            return load(Source(place, text), **given)
+            with allowed(Path(folder).resolve()):
+                return load(Source(place, text), **given)
         except SpecError as error:
             raise Elsewhere(str(error).replace(folder + "/", f"{rev}:")) from None
 
@@ -107,7 +110,7 @@ def _unpack(folder: Path, commit: str, rev: str, path: str, done: set[str]) -> N
     if path in done:
         return
     done.add(path)
-    text = _blob(commit, rev, path)
+    text = _blob(commit, rev, _target(commit, rev, path))
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
@@ -163,6 +166,21 @@ def _inside(path: str) -> str:
     return normal
 
 
+def _target(commit: str, rev: str, path: str) -> str:
+    """The file that a path of a version means, through symbolic links."""
+    for _ in range(_LINKS):
+        listed = _git("--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path).stdout
+        if not listed.startswith(b"120000 "):
+            break
+        target = PurePosixPath(path).parent / _blob(commit, rev, path)
+        if (beside := _normal(target)) is None:
+            raise ArchError(
+                f"{path} in {rev} is a link to {target}, outside of the repository", help="name a file in it"
+            )
+        path = beside
+    return path
+
+
 def _blob(commit: str, rev: str, path: str) -> str:
     done = _git("cat-file", "blob", f"{commit}:{path}")
     if done.returncode:
@@ -172,10 +190,11 @@ def _blob(commit: str, rev: str, path: str) -> str:
         raise ArchError(
             f"there is no {path} in {rev}", help=near or f"`git ls-tree -r --name-only {rev}` lists its files"
         )
-    if len(done.stdout) > Limits.SOURCE:
-        raise ArchError(f"{rev}:{path} has {len(done.stdout):,} bytes; the limit is {Limits.SOURCE:,}")
+    content = done.stdout.removeprefix(b"\xef\xbb\xbf")
+    if len(content) > Limits.SOURCE:
+        raise ArchError(f"{rev}:{path} has {len(content):,} bytes; the limit is {Limits.SOURCE:,}")
     try:
-        return done.stdout.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         raise ArchError(f"{rev}:{path} is not UTF-8 text", help="name a spec") from None
 
