@@ -119,7 +119,9 @@ def command(
     set = [*(set or ()), _initial(weights, spec)] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
-    announce(*written(target, kind, run is not None or init_of(loaded) is not None, external_data))
+    init = init_of(loaded) if run is None else None
+    files = written(target, kind, run is not None or init is not None, external_data)
+    announce(*files, read=(spec, labels, init.source if init is not None else None))
     done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}

@@ -59,7 +59,7 @@ def command(
         from archdsl.export.target import check_target
 
         check_target(out)
-        announce(out)
+        announce(out, read=(named(source).path,))
     text, seen = found(named(source), input, trace=trace, unused=unused, time=time)
     if out is None:
         put(text)

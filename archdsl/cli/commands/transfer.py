@@ -51,7 +51,7 @@ def command(
     _check_name(target)
     if target is not None:
         check_target(target)  # before torch is imported
-        announce(target)
+        announce(target, read=(source, spec))
     loaded = load(spec, input=input, classes=classes, data=data, set=set or ())
     talk(loaded.notes)
     found = _carried(source, loaded, seed if seed is not None else _seed(loaded), reshape)
