@@ -20,6 +20,7 @@ TIE = 1e-5  # logits nearer to each other, as a fraction of the largest, may cha
 HALF = 2e-2  # the same of float16, which has eleven bits
 PASSES = 128  # with dropout alive, over the largest batch
 SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
+OTHER_OPSET, SOURCE = "another --opset may do better; ", "the source always does: model.py"  # what to do instead
 
 Runner = Callable[[np.ndarray], np.ndarray]
 
@@ -210,5 +211,5 @@ def refusal(why: str, help: str = "") -> ArchError:
     """What is said of a file that gets no name."""
     return ArchError(
         f"the export is refused and no file is left: {why}",
-        help=help or "another --opset may do better; the source always does: model.py",
+        help=help or f"{OTHER_OPSET}{SOURCE}",
     )
