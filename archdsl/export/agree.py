@@ -148,7 +148,7 @@ def compare(
 ) -> float:
     """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances. Answers are those of a
     net for the ``task``. Of standardised numbers ``rounded`` is allowed besides, and answers near 0, the mean of the targets, are
-    compared by the deviation of the targets.
+    compared by the standard deviation of the targets.
 
     Raises:
         ArchError: it is too large, or the first choice of an example is another one.
