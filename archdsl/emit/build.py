@@ -170,4 +170,8 @@ def _uses(trace: Trace) -> dict[int, int]:
 
 def _may_overwrite(trace: Trace, row: Row, uses: dict[int, int]) -> bool:
     source = row.inputs[0]
-    return source >= 0 and uses[source] == 1 and "overwritable" in trace.rows[source].op.entry.traits
+    if source < 0 or uses[source] != 1:
+        return False
+    before = trace.rows[source]
+    made = before.layer.module is not None or len(before.inputs) > 1  # a join of one branch gives that branch itself
+    return made and "overwritable" in before.op.entry.traits

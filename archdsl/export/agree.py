@@ -12,7 +12,7 @@ from torch import nn
 from archdsl.emit.memory import check_memory
 from archdsl.errors import ArchError
 from archdsl.export.deploy import Form
-from archdsl.words.tasks import CLASSIFICATION, Task
+from archdsl.words.tasks import CLASSIFICATION, Regression, Task
 
 BATCHES = (1, 2, 7)
 TOLERANCE = 1e-4  # of the largest logit
@@ -20,6 +20,7 @@ TIE = 1e-5  # logits nearer to each other, as a fraction of the largest, may cha
 HALF = 2e-2  # the same of float16, which has eleven bits
 PASSES = 128  # with dropout alive, over the largest batch
 SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
+OTHER_OPSET, SOURCE = "another --opset may do better; ", "the source always does: model.py"  # what to do instead
 
 Runner = Callable[[np.ndarray], np.ndarray]
 
@@ -27,7 +28,8 @@ Runner = Callable[[np.ndarray], np.ndarray]
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """differences: for each batch size tried, the largest difference to the network's answers, as a fraction of the
-        largest of them. With dropout alive, those of the means over many passes, of probabilities as they are.
+        largest of them. Numbers to predict are compared as they were trained, and the fraction is of 1 where none is larger.
+        With dropout alive, the differences of the means over many passes, of probabilities as they are.
     spread: how far the answers to random inputs are apart, as a fraction of the largest; where it is not above the
         differences, the comparison says little (a LayerScale that starts at 1e-6 hides what is behind it).
     """
@@ -55,6 +57,7 @@ def agreement(run: Runner, reference: nn.Module, form: Form, what: str, seed: in
         given, wanted = asked(run, x.numpy(), batch, what), answers(reference, x)
         if not form.mc:
             differences[batch] = _compared(wanted, given, batch, what, form)
+            wanted = _standardised(wanted, form)
         elif given.shape != wanted.shape or not np.isfinite(given).all():
             raise refusal(
                 f"at batch {batch} {what} gives {given.shape}, or no finite numbers, and torch {wanted.shape}"
@@ -76,13 +79,36 @@ def _heads(answers: np.ndarray, form: Form) -> list[np.ndarray]:
     return np.split(answers, np.cumsum(list(form.heads.values()))[:-1], 1) if form.heads else [answers]
 
 
+def _standardised(answers: np.ndarray, form: Form) -> np.ndarray:
+    """Numbers to predict as they were trained. In their units, a mean far from 0 or a target that is much larger than the others
+    would hide every difference."""
+    if form.scales is None:
+        return answers
+    unit, origin = (np.array(part) for part in form.scales)
+    return (answers.astype(np.float64) - origin) / unit
+
+
+def _rounded(answers: np.ndarray, form: Form) -> float:
+    """How far standardised answers may be apart because those in units are float32."""
+    if form.scales is None:
+        return 0.0
+    return float((2 * np.finfo(np.float32).eps * np.abs(answers).max(0) / np.array(form.scales[0])).max())
+
+
 def _compared(wanted: np.ndarray, given: np.ndarray, batch: int, what: str, form: Form) -> float:
     """The largest difference, of each of several heads by the largest of its own answers."""
     loose = HALF if form.half else None
-    if not form.heads or given.shape != wanted.shape:
-        return compare(wanted, given, batch, what, loose, form.task)
+    if given.shape != wanted.shape:
+        return compare(wanted, given, batch, what)
+    rounded = None if form.scales is None else _rounded(wanted, form)
+    wanted, given = _standardised(wanted, form), _standardised(given, form)
+    if not form.heads:
+        return compare(wanted, given, batch, what, loose, form.task, rounded)
     parts = zip(_heads(wanted, form), _heads(given, form), form.tasks.items(), strict=True)
-    return max(compare(w, g, batch, f"head {name} of {what}", loose, task) for w, g, (name, task) in parts)
+    return max(
+        compare(w, g, batch, f"head {name} of {what}", loose, task, rounded if isinstance(task, Regression) else None)
+        for w, g, (name, task) in parts
+    )
 
 
 def answers(reference: nn.Module, x: torch.Tensor) -> np.ndarray:
@@ -118,9 +144,11 @@ def compare(
     what: str = "it",
     loose: float | None = None,
     task: Task = CLASSIFICATION,
+    rounded: float | None = None,
 ) -> float:
     """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances. Answers are those of a
-    net for the ``task``.
+    net for the ``task``. Of standardised numbers ``rounded`` is allowed besides, and answers near 0, the mean of the targets, are
+    compared by the standard deviation of the targets.
 
     Raises:
         ArchError: it is too large, or the first choice of an example is another one.
@@ -128,9 +156,9 @@ def compare(
     allowed, tie = (TOLERANCE, TIE) if loose is None else (loose, loose)
     if given.shape != wanted.shape:
         raise refusal(f"at batch {batch} {what} gives {given.shape}, and torch {wanted.shape}")
-    scale = float(np.abs(wanted).max()) or 1.0
-    difference = float(np.abs(given.astype(np.float32) - wanted).max()) / scale
-    if not difference <= allowed:  # NaN too
+    scale = max(float(np.abs(wanted).max()), 0.0 if rounded is None else 1.0) or 1.0
+    difference = float(np.abs(given.astype(wanted.dtype) - wanted).max()) / scale
+    if not difference <= allowed + (rounded or 0.0) / scale:  # NaN too
         raise refusal(
             f"at batch {batch} {what} differs from torch by {difference:.2g} of the largest answer; "
             f"{allowed:g} is allowed"
@@ -153,14 +181,15 @@ def _drawn(run: Runner, reference: nn.Module, x: torch.Tensor, form: Form) -> tu
     from them; numbers as a fraction of the largest."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        wanted = np.stack([_averaged(answers(reference, x), form) for _ in range(PASSES)])
+        said = [answers(reference, x) for _ in range(PASSES)]
+    wanted = np.stack([_averaged(one, form) for one in said])
     given = np.stack([_averaged(run(x.numpy()), form) for _ in range(PASSES)])
     if (wanted != wanted[:1]).any() and (given == given[:1]).all():
         raise refusal("dropout should be active in it, and two passes over one batch are equal")
-    scale = 1.0 if form.task.counted else float(np.abs(wanted).max()) or 1.0
+    scale = 1.0 if form.task.counted else max(float(np.abs(wanted).max()), 1.0 if form.scales else 0.0) or 1.0
     difference = np.abs(given.mean(0) - wanted.mean(0)) / scale
     error = np.sqrt((wanted.var(0) + given.var(0)) / PASSES) / scale
-    if not (difference <= SIGMAS * error + TOLERANCE).all():
+    if not (difference <= SIGMAS * error + TOLERANCE + _rounded(said[0], form) / scale).all():
         raise refusal(
             f"with active dropout its mean over {PASSES} passes is {difference.max():.2g} away from torch's, "
             f"more than {SIGMAS:g} standard errors"
@@ -172,7 +201,7 @@ def _averaged(given: np.ndarray, form: Form) -> np.ndarray:
     """What is averaged over the passes: probabilities of classes, or the numbers themselves."""
     given = given.astype(np.float64)
     if form.softmax or not form.task.counted:
-        return given
+        return _standardised(given, form)
     axis = -1 if form.task.name == "tokens" else 1
     grown = np.exp(given - given.max(axis, keepdims=True))
     return np.asarray(grown / grown.sum(axis, keepdims=True))
@@ -182,5 +211,5 @@ def refusal(why: str, help: str = "") -> ArchError:
     """What is said of a file that gets no name."""
     return ArchError(
         f"the export is refused and no file is left: {why}",
-        help=help or "another --opset may do better; the source always does: model.py",
+        help=help or f"{OTHER_OPSET}{SOURCE}",
     )

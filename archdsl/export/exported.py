@@ -16,7 +16,8 @@ from torch import nn
 
 from archdsl.emit.inputs import zero_inputs
 from archdsl.emit.memory import check_memory
-from archdsl.export.agree import Agreement, Runner, agreement, refusal
+from archdsl.errors import ArchError
+from archdsl.export.agree import OTHER_OPSET, Agreement, Runner, agreement, refusal
 from archdsl.export.deploy import Form, check, deployed
 from archdsl.export.target import check_target, replacing
 from archdsl.registry.shapes import batch_of
@@ -64,7 +65,11 @@ def export(model: nn.Module, path: Path, form: Form, *, metadata: Mapping[str, s
         with replacing(path) as temporary:
             temporary.write_bytes(held.getvalue())
             held.seek(0)
-            agreed = agreement(_runner(temporary), reference, form, "the loaded program")
+            try:
+                agreed = agreement(_runner(temporary), reference, form, "the loaded program")
+            except ArchError as error:  # such a program has no opset
+                error.help = error.help.removeprefix(OTHER_OPSET)
+                raise
     return Exported(path, len(held.getvalue()), len(program.graph.nodes), agreed)
 
 

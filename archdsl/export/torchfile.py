@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import prod
+from math import gcd, prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Scales = tuple[tuple[float, ...], tuple[float, ...]]  # factors and summands, one for each value
 SUFFIX = ".safetensors"  # of the file of weights, beside that of Python
 PROBES = 2  # images whose logits the file remembers
+MOST = 20_000  # of their logits; more of them are a sample. They are in a header, which may have no more than 100 MB
 
 # No random numbers: another version of torch may draw others.
 _TAIL = '''
@@ -57,7 +58,7 @@ def check():
     with safe_open(weights(), "pt") as file:
         wanted = torch.tensor(json.loads(file.metadata()["archdsl.probe"]), dtype=torch.float64)
     with torch.no_grad():
-        given = load(kind=Network)(probe()).double()
+        given = load(kind=Network)(probe()).double(){sample}
     return float((given - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30))
 
 
@@ -122,7 +123,9 @@ def _text(trace: Trace, title: str, weights: str | None, scales: Scales | None) 
     if scales is not None:
         text += _UNITS.format(unit=scales[0], origin=scales[1])
     network, shape = "InUnits" if scales is not None else "Network", ", ".join(map(str, trace.input))
-    return text + _TAIL.format(input=shape, probe=_probe(trace.input), weights=weights, network=network)
+    every = _every(prod(trace.out))
+    sample = f".flatten()[::{every}]" if every > 1 else ""
+    return text + _TAIL.format(input=shape, probe=_probe(trace.input), weights=weights, network=network, sample=sample)
 
 
 def _columns(trace: Trace) -> str:
@@ -132,6 +135,14 @@ def _columns(trace: Trace) -> str:
         parts.append(f"{name} [:, {end}:{end + size}]")
         end += size
     return f"\n\nHeads: {', '.join(parts)} of the output (N, {end})." if heads else ""
+
+
+def _every(size: int) -> int:
+    """Of outputs with so many numbers, the file remembers every so many-th: some of each channel, row and column."""
+    every = -(-PROBES * size // MOST)
+    while gcd(every, size) > 1:
+        every += 1
+    return every
 
 
 def _probe(shape: Shape) -> str:
@@ -158,7 +169,10 @@ def _save(model: nn.Module, file: Path, shape: tuple[int, ...], metadata: Mappin
     from safetensors.torch import save
 
     state = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
-    about = {**metadata, "archdsl.probe": json.dumps(_logits(model, shape).double().tolist())}
+    logits = _logits(model, shape).double()
+    if (every := _every(logits[0].numel())) > 1:
+        logits = logits.flatten()[::every]
+    about = {**metadata, "archdsl.probe": json.dumps(logits.tolist())}
     file.write_bytes(save(state, about))
 
 

@@ -114,3 +114,31 @@ def test_the_classes_of_tokens_are_on_the_last_axis() -> None:
     agreement(biased(0.0), Reference(), form, "it")
     with pytest.raises(ArchError, match="standard errors"):
         agreement(biased(3.0), Reference(), form, "it")
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_numbers_are_compared_as_they_were_trained(half: bool) -> None:
+    """In their units, prices of 200,000 ± 3,000 beside numbers of rooms would hide a file that is wrong by a whole deviation."""
+    unit, origin = torch.tensor([3000.0, 1.0]), torch.tensor([200_000.0, 4.0])
+    form = Form((6,), 2, half=half, task=Regression(tuple(origin.tolist()), tuple(unit.tolist())))
+    torch.manual_seed(0)
+    model = nn.Linear(6, 2).requires_grad_(False)
+
+    class Reference(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return model(x) * unit + origin
+
+    def other(by: tuple[float, float]) -> Callable[[np.ndarray], np.ndarray]:
+        def run(x: np.ndarray) -> np.ndarray:
+            found: np.ndarray = Reference()(torch.from_numpy(x)).numpy() + np.array(by, np.float32)
+            return found
+
+        return run
+
+    found = agreement(other((0.0, 0.0)), Reference(), form, "it")
+    assert max(found.differences.values()) == 0
+    assert found.spread > 0.1
+    agreement(other((0.02, 0.0)), Reference(), form, "it")  # rounding of so large a number
+    for by in ((300.0, 0.0), (0.0, 0.5)):
+        with pytest.raises(ArchError, match=r"differs from torch by 0\.\d+ of the largest"):
+            agreement(other(by), Reference(), form, "it")

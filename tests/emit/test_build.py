@@ -88,6 +88,8 @@ def test_an_activation_overwrites_where_it_may() -> None:
         "relu conv(8) gap linear(10)",
         "conv(8) as a relu add(id | @a) gap linear(10)",
         "maxpool relu conv(8) gap linear(10)",
+        "conv(8) as a add(@a) relu cat(id | @a) gap linear(10)",
+        "conv(8) res(sub(id) relu conv(8)) gap linear(10)",
     ],
 )
 def test_an_activation_leaves_alone_what_others_need(text: str) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from archdsl.api import Spec, load
+from archdsl.cli.support.export_about import metadata
 from archdsl.emit.build import build
 from archdsl.export import torchfile
 from archdsl.export.deploy import Form
@@ -77,3 +79,11 @@ def test_pixels_and_columns_are_not_what_it_takes(net: tuple[Spec, nn.Module]) -
     for preprocess in ("nchw", "nhwc", "values"):
         with pytest.raises(Exception, match="does not fit an input of 9 ids"):
             Form(net[0].input, 5, preprocess, (0.5,), (0.5,))
+
+
+def test_ids_have_no_mean(net: tuple[Spec, nn.Module]) -> None:
+    spec, _ = net
+    facts = SimpleNamespace(input=spec.input, classes=tuple("abcde"), mean=(0.0,), std=(1.0,))  # as a run records them
+    found = metadata(spec, SimpleNamespace(facts=facts))  # type: ignore[arg-type]
+    assert json.loads(found["archdsl.class_names"]) == list("abcde")
+    assert not found.keys() & {"archdsl.mean", "archdsl.std"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from archdsl.api import load
 from archdsl.cli.main import main
@@ -124,3 +124,24 @@ def test_weights_that_no_text_can_name(weights: str, capfd: Out) -> None:
     err = capfd.readouterr().err
     assert "--weights" in err
     assert "--set" not in err
+
+
+def test_what_is_read_is_not_replaced(here: Path, capfd: Out) -> None:
+    Path("net.arch").write_text(SPEC)
+    save_file(dict(build(load(SPEC).trace).state_dict()), "net.safetensors")
+    Path("net.py").write_text("from torch import nn\nmodel = nn.Linear(4, 2)\n")
+    Path("link.safetensors").symlink_to("net.safetensors")
+    before = {p.name: p.read_bytes() for p in here.iterdir()}
+    for args in (
+        ["export", "net.arch", "net.arch", "--to", "torch"],
+        ["export", SPEC, "net.py", "--weights", "net.safetensors"],
+        ["export", SPEC, "net.py", "--weights", "link.safetensors"],
+        ["transfer", "net.safetensors", "net.arch", "-o", "link.safetensors"],
+        ["import", "net.py:model", "-o", "net.py"],
+    ):
+        capfd.readouterr()
+        assert main(args) == 2
+        said = capfd.readouterr().err
+        assert "is what this command reads" in said
+        assert "another name" in said
+    assert {p.name: p.read_bytes() for p in here.iterdir()} == before

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,4 +64,13 @@ def test_what_is_refused_leaves_no_file(made: Any, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(exported, "_runner", lambda file: lambda x: torch.zeros(len(x), 10).numpy())
     with pytest.raises(ArchError, match="the loaded program differs from torch"):
         exported.export(model, tmp_path / "x.pt2", Form(spec.input, 10))
+    assert not os.listdir(tmp_path)
+
+
+def test_the_remedy_names_no_option_of_onnx(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exported, "_runner", lambda file: lambda x: np.full((len(x), 10), 7, np.float32))
+    spec, model = made(TEXT)
+    with pytest.raises(ArchError, match="differs from torch") as refused:
+        exported.export(model, tmp_path / "x.pt2", Form(spec.input, 10))
+    assert refused.value.help == "the source always does: model.py"
     assert not os.listdir(tmp_path)

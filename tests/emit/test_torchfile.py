@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -78,3 +79,22 @@ def test_neither_file_is_left(made: Any, tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(EnvError, match=r"cannot write .*No space left"):
         write(spec.trace, tmp_path / "net.py", "A net.", model)
     assert not os.listdir(tmp_path)
+
+
+def test_of_a_large_output_a_sample_is_remembered(made: Any, tmp_path: Path) -> None:
+    """All of it would not fit into the header of the file of weights, which ended the export in an internal error."""
+    spec, model = made("task features\nnet conv(70) conv(7)", (3, 61, 61))
+    sizes = write(spec.trace, tmp_path / "net.py", spec.canonical, model)
+    assert sizes["net.safetensors"] < 500_000
+    with safe_open(tmp_path / "net.safetensors", "pt") as file:
+        about = file.metadata()
+    found = json.loads(about["archdsl.probe"])
+    assert 10_000 < len(found) <= 20_000
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "ok: the logits differ from those at the export by 0.0e+00 of the largest\n"
+    found[len(found) // 2] += 1
+    save_file(
+        load_file(tmp_path / "net.safetensors"), tmp_path / "net.safetensors", {"archdsl.probe": json.dumps(found)}
+    )
+    assert run(tmp_path).returncode == 1

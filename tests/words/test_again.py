@@ -7,6 +7,7 @@ import runpy
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -260,3 +261,15 @@ def test_a_run_resumes_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     resumed = go(tmp_path / "stopped").state()
     assert set(resumed) == set(build(spec.trace).state_dict()) == set(straight)
     assert all(torch.equal(resumed[name], straight[name]) for name in straight)
+
+
+def test_the_vector_of_the_padding_is_not_trained_by_the_output_layer_either() -> None:
+    model: Any = build(
+        load("input 12 ids(11)\nclasses 11\ntask tokens\nnet e: embed(4, padding=3) gru(4) again(e)").trace
+    )
+    ids, table = torch.arange(24).view(2, 12) % 11, model.e.weight
+    given = model(ids)
+    torch.testing.assert_close(given, model.gru(table[ids]) @ table.T)
+    given.exp().sum().backward()
+    assert table.grad.any(1).logical_not().nonzero().flatten().tolist() == [3]
+    torch.testing.assert_close(model.eval()(ids), given)

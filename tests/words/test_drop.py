@@ -14,6 +14,7 @@ from archdsl.errors import SpecError
 from archdsl.expand import complete, expand
 from archdsl.registry import entries
 from archdsl.syntax.parse import parse
+from archdsl.train.optim import reparametrise
 
 KIN = [e.name for e in entries("net") if "drop" in e.traits]
 PHASED = {
@@ -205,3 +206,24 @@ def test_dropconnect_leaves_a_recurrent_layer_with_its_own_parameters() -> None:
 def test_dropconnect_leaves_the_scales_of_normalisations() -> None:
     module = next(m for m in net("dropconnect(conv(8) ln(axis=[1, 2, 3]), 0.5)").modules() if hasattr(m, "parts"))
     assert list(module.parts()[0]) == ["conv.weight"]  # type: ignore[operator]
+
+
+def test_dropconnect_drops_weights_that_are_products() -> None:
+    """As `spred` trains them: what is dropped of one factor is dropped of the product."""
+    model = net("dropconnect(conv(8), 0.5) gap linear(10)")
+    reparametrise(model)
+    assert acts(model)
+    module = next(m for m in model.modules() if isinstance(m, layers.DropConnect))
+    assert list(module.parts()[0]) == ["conv.parametrizations.weight.original0"]
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_dropblock_scales_what_is_left_in_half_precision_too(kind: torch.dtype) -> None:
+    """The number of what is left is more than float16 holds, and bfloat16 rounds it by up to 0.4 %."""
+    x = torch.ones(8, 64, 32, 32)
+    torch.manual_seed(0)
+    wanted = layers.DropBlock2d(0.1, 7)(x * 127)
+    torch.manual_seed(0)
+    found = layers.DropBlock2d(0.1, 7)(x.to(kind) * 127)
+    assert found.dtype == kind
+    assert found.max().item() == pytest.approx(wanted.max().item(), rel=0.002)

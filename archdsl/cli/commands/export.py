@@ -122,7 +122,7 @@ def command(
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
     files = written(target, kind, run is not None or init_of(loaded) is not None, external_data)
-    announce(*files, read=(loaded.name, *((weights,) if weights is not None else ())))
+    announce(*files, read=(loaded.name, weights, labels))
     done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}

@@ -65,7 +65,7 @@ def command(
         from archdsl.export.target import check_target
 
         check_target(out)
-        announce(out, read=(asked.path,) if asked.path else ())
+        announce(out, read=(asked.path,))
     text, seen = found(asked, input, trace=trace, unused=unused, time=time)
     if out is None:
         put(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.errors import ArchError, StoreError
 from archdsl.files import read_regular
 from archdsl.ir.fans import heads_of
+from archdsl.registry.shapes import Ids
 from archdsl.report.numbers import many
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ def metadata(spec: Spec, run: Run | None = None, labels: str | None = None) -> d
             "--labels names the classes of one output, and the network has several heads", help="leave it out"
         )
     names = named(labels, spec.classes) if labels is not None else () if several else known.get("class_names", ())
+    if run is None and len(names) != spec.classes:
+        names = ()  # of the data set, and `classes` is another number
     if "data" in known:
         found["archdsl.data"] = known["data"]
-    values = {"class_names": names, "mean": known.get("mean"), "std": known.get("std")}
+    values = {"class_names": names}
+    if not isinstance(spec.input, Ids):  # which are not normalised
+        values |= {"mean": known.get("mean", ()), "std": known.get("std", ())}
     return found | {f"archdsl.{k}": json.dumps(v) for k, v in values.items() if v}
 
 

@@ -275,4 +275,5 @@ def line(done: dict[str, Any]) -> str:
             f"test accuracy {cost['accuracy']:.2%} (float32: {cost['accuracy_float32']:.2%}) on "
             f"{many(cost['images'], 'image')}, {done['bytes'] / cost['bytes_float32']:.0%} of the bytes"
         )
-    return text + f"differs from torch by {done['difference']:.1e} of the largest logit (batches {batches})"
+    largest = {"logits": "logit", "probabilities": "probability", "values": "value"}.get(done["gives"], "answer")
+    return text + f"differs from torch by {done['difference']:.1e} of the largest {largest} (batches {batches})"

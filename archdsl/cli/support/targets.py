@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def announce(*files: Path, read: Iterable[str | Path] = ()) -> None:
+def announce(*files: Path, read: Iterable[str | Path | None] = ()) -> None:
     """Say which of these files are there and will be replaced.
 
     Args:
-        read: what the command reads; of these, files are not replaced.
+        read: what the command reads, where that is a file; it is not replaced.
 
     Raises:
         ArchError: one is what a run in that folder has written, or what the command reads.
@@ -40,7 +40,7 @@ def announce(*files: Path, read: Iterable[str | Path] = ()) -> None:
     for file in files:
         if file.is_file():
             for name in read:
-                if _is_one(file, name):
+                if name is not None and _is_one(file, name):
                     raise ArchError(
                         f"{file} is what this command reads, and to replace it would lose it", help="give another name"
                     )

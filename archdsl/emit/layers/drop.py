@@ -91,7 +91,8 @@ class DropBlock2d(Phased):
         else:
             hit = x.new_empty(n, c, h - a + 1, w - b + 1).bernoulli_(min(1.0, self.rate * share))
         kept = 1 - F.max_pool2d(F.pad(hit, (b - 1, b - 1, a - 1, a - 1)), (a, b), 1)
-        return x * kept * (kept.numel() / kept.sum().clamp(min=1))
+        count = kept.sum(dtype=torch.promote_types(x.dtype, torch.float32))  # float16 ends at 65,504
+        return x * kept * (kept.numel() / count.clamp(min=1))
 
     def extra_repr(self) -> str:
         return f"p={self.p}, size={self.size}, early={self.early}, late={self.late}"

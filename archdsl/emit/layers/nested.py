@@ -117,7 +117,9 @@ class DropConnect(Phased):
         kept: dict[str, torch.Tensor] = {}
         rooms = dict(self.f.named_modules())
         for name, weight in self.f.named_parameters():
-            room, _, last = name.rpartition(".")
+            # The name of the weight, also of the first factor of one that is a product.
+            plain = f".{name}".replace(".parametrizations.weight.original0", ".weight")[1:]
+            room, _, last = plain.rpartition(".")
             module = rooms.get(room)
             named = last.startswith("weight") or last.endswith("weight")
             if named and weight.ndim > 1 and not isinstance(module, nn.LayerNorm):

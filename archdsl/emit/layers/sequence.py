@@ -6,7 +6,9 @@ from torch import nn
 
 
 class Embedding(nn.Embedding):
-    """torch's for ids (…), and for numbers (…, width) their products with each vector (…, ids) (Press & Wolf 2016)."""
+    """torch's for ids (…), and for numbers (…, width) their products with each vector (…, ids) (Press & Wolf 2016).
+    Neither trains the vector of ``padding_idx``.
+    """
 
     def __init__(self, ids: int, width: int, std: float = 1.0, padding_idx: int | None = None) -> None:
         self.std = std
@@ -17,7 +19,12 @@ class Embedding(nn.Embedding):
         self._fill_padding_idx_with_zero()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight) if x.is_floating_point() else super().forward(x)
+        if not x.is_floating_point():
+            return super().forward(x)
+        weight, fixed = self.weight, self.padding_idx
+        if fixed is not None and self.training:
+            weight = torch.cat((weight[:fixed], weight[fixed : fixed + 1].detach(), weight[fixed + 1 :]))
+        return F.linear(x, weight)
 
 
 class GRU(nn.GRU):
