@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
+from archdsl.errors import EnvError
 from archdsl.evaluate import trained
 from archdsl.evaluate.carry_out import evaluated, operated
 from archdsl.ir.blocks import blocks
@@ -125,3 +127,19 @@ def test_a_run_is_resumed_by_a_text_that_names_its_layers_otherwise(tmp_path: Pa
     assert resumed.spec == whole.spec
     for name, value in whole.state().items():
         assert torch.equal(value, resumed.state()[name])
+
+
+def test_memory_that_does_not_suffice_names_no_option_that_train_lacks(
+    family: tuple[Spec, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    spec, run = family
+    places = (("evaluate.evaluate", "predict", "noise(0.3)"), ("words.evaluation.surgery", "layer_weights", "prune(1)"))
+    for module, name, words in places:
+        with monkeypatch.context() as patch:
+            patch.setattr(import_module(f"archdsl.{module}"), name, full)
+            with pytest.raises(EnvError, match="not enough memory") as caught:
+                evaluated(spec.trace, run, CPU, asked(words), experiment_of(spec))
+        assert "--batch" not in str(caught.value)
