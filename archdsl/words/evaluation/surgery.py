@@ -63,7 +63,7 @@ class Swap(Rewiring):
 class Prune(Change):
     """Sets every weight of a layer whose absolute value is below `threshold` to 0.
 
-    Biases, norms, learnt scales, tokens and positions are no weights of layers.
+    Biases, norms, learnt scales, tokens and positions stay as they are.
     """
 
     called: ClassVar[str] = (

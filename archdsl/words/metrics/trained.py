@@ -31,7 +31,7 @@ class AtThreshold(OfNet):
 class SmallWeights(AtThreshold):
     """The fraction of the weights of layers whose size is below a threshold.
 
-    Biases, norms, learnt scales, tokens and positions are no weights of layers.
+    Biases, norms, learnt scales, tokens and positions are left out.
     """
 
     at: Positive
