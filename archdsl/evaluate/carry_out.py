@@ -15,9 +15,10 @@ from archdsl.data import Arrays, load, split
 from archdsl.data.batches import resident, shuffled
 from archdsl.data.corrupt import corrupt
 from archdsl.emit.build import build
-from archdsl.errors import ArchError, StoreError
+from archdsl.emit.memory import REMEDY, check_memory, is_out_of_memory
+from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.evaluate.evaluate import predictions
-from archdsl.evaluate.load import Trained, enough_memory, part_of, trained
+from archdsl.evaluate.load import Trained, part_of, trained
 from archdsl.evaluate.metrics import Tally
 from archdsl.evaluate.names import renamed
 from archdsl.evaluate.numbers import numbers
@@ -68,7 +69,7 @@ def operated(
     epoch = int((run.result or {}).get("epochs") or experiment.train.epochs)
     with (
         torch.no_grad(),
-        enough_memory(experiment.train.batch),
+        _enough_memory(),
         _resting(frozen(experiment, trace).bind(model).norms(epoch)),
         torch.random.fork_rng([device] if device.type == "cuda" else []),
     ):
@@ -77,6 +78,20 @@ def operated(
             word.change(torch, net.model, images)
     net.model.eval()
     return net
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Say an error of the allocator where no option of a command says how many images are taken at once."""
+    try:
+        yield
+    except EnvError as error:
+        if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+            error.help = REMEDY
+        raise
+    except (RuntimeError, MemoryError) as error:
+        check_memory(error, "a batch")
+        raise
 
 
 @contextmanager
@@ -212,8 +227,9 @@ def evaluated(
     if (record := stored(run, key)) is not None:
         return record
     began = time.monotonic()
-    net = operated(trace, run, device, asked, experiment, root)
-    found, right = figures(net, asked, experiment.data, seed, root, listen=listen)
+    with _enough_memory():
+        net = operated(trace, run, device, asked, experiment, root)
+        found, right = figures(net, asked, experiment.data, seed, root, listen=listen)
     counted = {"test_images": len(right)} if right is not None else {}
     about = {"evaluate": asked.text, "seed": seed, "device": device.type, "torch": torch.__version__}
     keep(

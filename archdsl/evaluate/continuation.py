@@ -50,7 +50,9 @@ def continued(net: Trained, prompt: str, length: int, temperature: float = 1.0, 
             )
         if not step and looks_ahead(net.model, x, len(known)):
             raise ArchError(LOOKS_AHEAD[0], help=f"train a net that does not: {LOOKS_AHEAD[1]}")
-        if temperature == 0:
+        if temperature == 0 or not bool(
+            (logits / temperature).isfinite().all()
+        ):  # so little that nothing else is drawn
             chosen = int(logits.argmax())
         else:
             chosen = int(torch.multinomial((logits / temperature).softmax(0), 1, generator=generator))

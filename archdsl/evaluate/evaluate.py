@@ -64,8 +64,9 @@ def predictions(
 
     def batches() -> Iterator[Tensor]:
         for number, (images, labels) in enumerate(part.blocks(BLOCK)):
-            for shift in shifts:
-                images = shifted(images, shift, seed, number)
+            for place, shift in enumerate(shifts):
+                before = sum(shift.stream == other.stream for other in shifts[:place])
+                images = shifted(images, shift, seed, number, before)
             for few, theirs in zip(images.split(batch), labels.split(batch), strict=True):
                 waiting.append(theirs.to(net.device))
                 yield few

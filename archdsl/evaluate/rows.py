@@ -12,6 +12,8 @@ from archdsl.data.columns import numbers
 from archdsl.data.table import rows
 from archdsl.errors import ArchError, EnvError
 from archdsl.evaluate.match import columns_of, features_of, listed
+from archdsl.report.numbers import many
+from archdsl.words.data.cells import is_boolean, is_missing
 from archdsl.words.data.classes import Names
 from archdsl.words.data.heads import check_names
 from archdsl.words.data.sheets import Kind, sheet, texts
@@ -30,22 +32,29 @@ KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows (N, D) float32 of a file, columns in the net's order; the cells of the target column, None where the file has
-    none; and what is to be said about the file. For a net of numbers, ``numbers`` are the targets of each row by name.
+    none; and what is to be said about the file. For a net of numbers, ``known`` are the targets of each row by name, None where
+    a cell has none.
     """
 
     path: Path
     values: NDArray[np.float32]
     targets: list[str] | None
     notes: tuple[str, ...]
-    known: list[dict[str, float | str]] | None = None
+    known: list[dict[str, float | str | None]] | None = None
 
     def right(self, net: Trained, labels: list[int]) -> str:
         """How many rows have the class that their target names, as a note; empty without targets."""
-        if self.targets is None:
+        stated = [n for n, text in enumerate(self.targets or ()) if not is_missing(text)]
+        if self.targets is None or not stated:
             return ""
         known = Names(net.class_names)
-        right = sum(known.find(text) == label for text, label in zip(self.targets, labels, strict=True))
-        found = f"it names the predicted class in {right:,} of {len(labels):,} rows"
+        right = sum(known.find(self.targets[n]) == labels[n] for n in stated)
+        whole = (
+            f"{len(labels):,} rows"
+            if len(stated) == len(labels)
+            else many(len(stated), "row that has", "rows that have")
+        )
+        found = f"it names the predicted class in {right:,} of {whole}" + (" one" if len(stated) < len(labels) else "")
         return f"note: the target of {self.path} is not given to the net; {found}"
 
 
@@ -87,12 +96,31 @@ def read_rows(net: Trained, own: Any, path: Path) -> Rows:
 
 def _known(
     held: Mapping[str, Any], targets: Sequence[str], classes: Collection[str], path: Path
-) -> list[dict[str, float | str]] | None:
+) -> list[dict[str, float | str | None]] | None:
     """The targets of each row by name, numbers but for those of ``classes``; None where the file does not have them all."""
     if any(name not in held for name in targets):
         return None
     columns = [
-        texts(held[name], path, name) if name in classes else numbers(held[name], path, name, spread=False).tolist()
-        for name in targets
+        texts(held[name], path, name) if name in classes else _stated(held[name], path, name) for name in targets
     ]
     return [dict(zip(targets, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _stated(column: Any, path: Path, name: str) -> list[float | None]:
+    """The numbers of a column, None where there is none: nothing depends on them.
+
+    Raises:
+        EnvError: a cell is something else.
+    """
+    try:
+        return numbers(column, path, name, spread=False).tolist()
+    except EnvError:
+        cells = texts(column, path, name)
+        there = [not is_missing(cell) for cell in cells]
+        if all(there):
+            raise
+        some = "true" if all(is_boolean(c) for c, known in zip(cells, there, strict=True) if known) else "0"
+        filled = numbers(
+            [c if known else some for c, known in zip(cells, there, strict=True)], path, name, spread=False
+        )
+        return [value if known else None for value, known in zip(filled.tolist(), there, strict=True)]

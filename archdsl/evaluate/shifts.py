@@ -46,12 +46,15 @@ def parse_shifts(text: str) -> tuple[Shift, ...]:
 
 
 @torch.no_grad()
-def shifted(images: Tensor, shift: Shift, seed: int = 0, block: int = 0) -> Tensor:
+def shifted(images: Tensor, shift: Shift, seed: int = 0, block: int = 0, before: int = 0) -> Tensor:
     """A block of pictures (N, C, H, W) uint8 under a corruption; shape, type and device stay.
 
-    The random numbers belong to ``seed`` and the number of the block.
+    The random numbers belong to ``seed`` and the number of the block, and to ``before``: how often the same word has acted on
+    the block already.
     """
     # The strength is not in the seed: a stronger noise is the same noise, stronger.
-    generator = torch.Generator().manual_seed(stream(seed, "augment", "shift", shift.stream, block))
+    generator = torch.Generator().manual_seed(
+        stream(seed, "augment", "shift", shift.stream, block, *([before] if before else []))
+    )
     changed = shift.apply(torch, images.float() / 255, generator)
     return (changed * 255).round().clamp(0, 255).to(torch.uint8)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from archdsl.data.batches import Resident
+from archdsl.emit.build import build
 from archdsl.errors import EnvError, InternalError
 from archdsl.runs.conditions import ConditionOptions, known_precision
 from archdsl.runs.conflicts import check_conflicts
@@ -47,6 +48,7 @@ from archdsl.train.options import FitOptions
 from archdsl.train.prepare import Setup, prepare
 from archdsl.train.signals import Interrupted, StopOnSignal
 from archdsl.train.watchdog import watchdog
+from archdsl.transfer.read import trace_of
 
 if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
@@ -65,7 +67,8 @@ def fit(
     """Train ``model`` in place as the experiment says, and write a run folder; a run that is finished is given as it is.
 
     Args:
-        model: takes (N, C, H, W) float32 images of the data set, gives (N, classes) logits.
+        model: takes (N, C, H, W) float32 images of the data set, gives (N, classes) logits. A run that was begun with
+            another text of the experiment is resumed with a model of that one.
         experiment: data and training settings, and the canonical text to record.
         options: how to carry it out; its fields may be given by name instead.
         listen: called with every event.
@@ -86,6 +89,9 @@ def fit(
         before = _before(out, experiment, options, distributed)
         if before is not None and before.done:
             return before
+        text = distributed.broadcast(_begun_as(before, experiment) if distributed.leads and before is not None else "")
+        if before is not None and text:
+            model, experiment = build(trace_of(text, experiment.name, before.declared)), replace(experiment, text=text)
         said = (
             others_said(out, experiment, options.again or options.other_data == "begin")
             if before is None and distributed.leads
@@ -107,6 +113,17 @@ def fit(
     if isinstance(last, Stopped):
         raise Interrupted(signals.received or 2, path)
     return load_run(path)
+
+
+def _begun_as(run: Run, experiment: Experiment) -> str:
+    """The text of a run that is resumed, where that of the experiment names layers otherwise, as a family and the same layers
+    spelt out do: its checkpoint has the names of its own text. Else "".
+    """
+    if run.spec.strip() == experiment.text.strip() or not Checkpoints(run.folder).exist():
+        return ""
+    texts = (run.spec, experiment.text)
+    begun, now = ([row.path for row in trace_of(t, experiment.name, run.declared).flat()] for t in texts)
+    return run.spec if begun != now else ""
 
 
 def _before(out: Path, experiment: Experiment, options: FitOptions, distributed: Distributed) -> Run | None:

@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from archdsl.data import Arrays
+from archdsl.data.normalise import Normalise
 from archdsl.errors import ArchError
-from archdsl.evaluate import Prediction, Shift, Tally, kinds, parse_shifts, shifted
-from archdsl.laws.evaluation import a_shift_depends_on_the_seed_alone
+from archdsl.evaluate import Part, Prediction, Shift, Tally, Trained, evaluate, kinds, parse_shifts, shifted
+from archdsl.laws.evaluation import a_shift_depends_on_the_seed_alone, asked
 
 CPU = torch.device("cpu")
 
@@ -214,3 +217,24 @@ def test_a_part_whose_places_are_all_ignored_has_no_scores() -> None:
     tally.add(Prediction(torch.zeros(0, 2, dtype=torch.float64)), torch.zeros(0, dtype=torch.int64))
     with pytest.raises(ArchError, match="all of them are ignored"):
         tally.read()
+
+
+def test_a_corruption_that_comes_twice_draws_anew() -> None:
+    """Two squares are covered, not one twice; two noises are not one of the double strength."""
+    seen: list[torch.Tensor] = []
+
+    class Seeing(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x)
+            return torch.zeros(len(x), 2)
+
+    images = np.full((60, 1, 24, 24), 128, np.uint8)
+    part = Part(Arrays(images, np.zeros(60, np.int64)), "grey", "test", ("a", "b"))
+    plain = Normalise(torch.tensor(1 / 255), torch.tensor(0.0))
+    net = Trained(Seeing(), plain, torch.device("cpu"), (1, 24, 24), ("a", "b"))
+    for text in ("occlude(4) occlude(4)", "noise(0.1) noise(0.1)"):
+        evaluate(net, part, shifts=asked(text).of(Shift), batch=25)
+    black = (torch.cat(seen[:3]) == 0).sum((1, 2, 3))
+    assert black.min() >= 16
+    assert (black > 16).double().mean() > 0.8
+    assert torch.cat(seen[3:]).std().item() == pytest.approx(0.1 * 2**0.5, rel=0.03)

@@ -15,7 +15,9 @@ import torch
 from archdsl.api import load, setting_findings
 from archdsl.errors import ArchError, EnvError
 from archdsl.evaluate.numbers import _score
+from archdsl.train.scores import Scores
 from archdsl.words.data.tables import Table
+from archdsl.words.tasks import Regression
 from tests.conftest import Cli
 
 
@@ -214,3 +216,17 @@ def test_a_constant_target_has_no_r2(rows: int) -> None:
     if rows > 1:
         true[0] = 1.1
         assert _score("y", true, true).r2 == 1
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1.7, 1 / 3, 900.1])
+def test_the_r2_of_a_run_is_that_of_eval(value: float) -> None:
+    """The sums of float32 gave a constant target one of minus 10^8, and one far from 0 another one."""
+    task = Regression((0.0,), (1.0,))
+    generator = torch.Generator().manual_seed(0)
+    noise, spread = (torch.randn(60, 1, generator=generator) for _ in range(2))
+    for true in (torch.full((60, 1), value), value + spread):
+        scores = Scores("test", torch.device("cpu"), task)
+        for given, wanted in zip((true + noise).split(25), true.split(25), strict=True):
+            scores.add(given, wanted)
+        wanted_r2 = _score("y", (true + noise).double()[:, 0], true.double()[:, 0]).r2
+        assert scores.read().get("test_r2") == (None if wanted_r2 is None else pytest.approx(wanted_r2, abs=1e-6))

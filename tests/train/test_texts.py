@@ -233,6 +233,7 @@ def test_a_net_that_gives_no_numbers_continues_nothing(temperature: float) -> No
     model = nn.Sequential(nn.Embedding(3, 8), nn.Linear(8, 3))
     net: Any = SimpleNamespace(model=model, device=torch.device("cpu"), input=(4,), class_names=("a", "b", "c"))
     assert len(list(continued(net, "ab", 3, temperature))) == 3
+    assert list(continued(net, "ab", 3, 1e-320)) == list(continued(net, "ab", 3, 0.0))
     with pytest.raises(ArchError, match="the temperature is not a number"):
         list(continued(net, "ab", 3, math.nan))
     with torch.no_grad():

@@ -62,8 +62,9 @@ class Swap(Rewiring):
 @evaluation_word("prune(1e-3)", paper="Han et al. 2015, arXiv:1506.02626")
 @setting
 class Prune(Change):
-    """Sets every weight whose absolute value is below `threshold` to 0: of all layers, without biases, norms, learnt scales,
-    tokens and positions.
+    """Sets every weight of a layer whose absolute value is below `threshold` to 0.
+
+    Biases, norms, learnt scales, tokens and positions stay as they are.
     """
 
     called: ClassVar[str] = (

@@ -89,6 +89,7 @@ class R2(OfNumbers):
 
     def sums(self, torch: Any, log_probs: Any, labels: Any) -> Any:
         """Of each target the squared errors, the values and their squares, (3·T,)."""
+        labels = labels.to(log_probs.dtype)  # the spread is a small difference of large sums
         return torch.cat(((log_probs - labels).square().sum(0), labels.sum(0), labels.square().sum(0)))
 
     def figure(self, sums: Sequence[float], images: int) -> float | None:

@@ -29,8 +29,9 @@ class AtThreshold(OfNet):
 @metric_word("small_weights(0.001)", name="small_weights")
 @setting
 class SmallWeights(AtThreshold):
-    """The fraction of the weights of layers whose size is below a threshold, without biases, norms, learnt scales, tokens and
-    positions.
+    """The fraction of the weights of layers whose size is below a threshold.
+
+    Biases, norms, learnt scales, tokens and positions are left out.
     """
 
     at: Positive

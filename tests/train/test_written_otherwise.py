@@ -1,7 +1,8 @@
-"""Evaluations of a run by another text of its experiment, and of a run with a frozen part."""
+"""Runs that another text of their experiment evaluates or resumes, and evaluations of a run with a frozen part."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
+from archdsl.errors import EnvError
 from archdsl.evaluate import trained
 from archdsl.evaluate.carry_out import evaluated, operated
 from archdsl.ir.blocks import blocks
@@ -16,6 +18,7 @@ from archdsl.laws.evaluation import asked
 from archdsl.runs.evaluations import overlaid, stored
 from archdsl.runs.run import Run
 from archdsl.train.fit import fit
+from archdsl.train.signals import Interrupted
 
 CPU = torch.device("cpu")
 WORDS = "\ndata fashion-mini subset(128)\ntrain adam(0.01) epochs(1) batch(32)\n"
@@ -104,3 +107,39 @@ def test_the_evaluations_of_an_ode_are_those_of_the_changed_net(tmp_path: Path, 
         record = evaluated(spec.trace, run, CPU, words, experiment_of(spec))
         found[words.text] = overlaid(result, record, "key")["evaluations"]
     assert found["prune(0)"] == result["evaluations"] > found["prune(1000)"] >= 8
+
+
+def test_a_run_is_resumed_by_a_text_that_names_its_layers_otherwise(tmp_path: Path) -> None:
+    """It ended in an error of torch, and the text of the run was replaced by one that its checkpoint does not fit."""
+    longer = [text.replace("epochs(1)", "epochs(3) ema(0.9)") for text in (FAMILY, SPELT)]
+    whole = run_of(longer[0], tmp_path / "whole")[1]
+    seen = 0
+
+    def stop() -> bool:
+        nonlocal seen
+        seen += 1
+        return seen == 7
+
+    first, other = map(load, longer)
+    with pytest.raises(Interrupted):
+        fit(build(first.trace), experiment_of(first), out=tmp_path / "cut", device="cpu", speed="plain", stop=stop)
+    resumed = fit(build(other.trace), experiment_of(other), out=tmp_path / "cut", device="cpu", speed="plain")
+    assert resumed.spec == whole.spec
+    for name, value in whole.state().items():
+        assert torch.equal(value, resumed.state()[name])
+
+
+def test_memory_that_does_not_suffice_names_no_option_that_train_lacks(
+    family: tuple[Spec, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    spec, run = family
+    places = (("evaluate.evaluate", "predict", "noise(0.3)"), ("words.evaluation.surgery", "layer_weights", "prune(1)"))
+    for module, name, words in places:
+        with monkeypatch.context() as patch:
+            patch.setattr(import_module(f"archdsl.{module}"), name, full)
+            with pytest.raises(EnvError, match="not enough memory") as caught:
+                evaluated(spec.trace, run, CPU, asked(words), experiment_of(spec))
+        assert "--batch" not in str(caught.value)
