@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
@@ -15,7 +17,7 @@ from archdsl.runs.run import Run, find_run, read_events
 from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
 from archdsl.study.plan.arms import TOTALS
-from archdsl.study.results.run_figures import RunFigures
+from archdsl.study.results.run_figures import RunFigures, epochs_of
 
 FAILED = ("failed", "oom", "timeout")  # what a run leaves that ended by a fault of its own
 LOGGED = ("valid_accuracy", "valid_loss")  # validation figures that a run logs after every epoch
@@ -114,21 +116,17 @@ class Scores:
         self.warned.update(dict.fromkeys(said))
         self.conditions.update([tuple(sorted(conditions_of(run.versions).items()))])
         status = str((run.result or {}).get("status", ""))
-        if status == "diverged":
-            return Score(None)
-        last = rung == len(self.rungs) - 1
-        if last and status != "finished":
+        epoch = None if rung == len(self.rungs) - 1 else self._epoch(run, self.rungs[rung])
+        if status not in ("finished", "diverged") and epoch is None:
             return None  # its last epoch may be logged, but the figure of the weights that it keeps is not there
-        value = None if last else self._logged(run, self.rungs[rung])
-        if value is None and status == "finished":  # a whole run, or one that ended early
+        # What a candidate had on a rung stays, whatever became of it on a higher one.
+        name = self.objectives[0].name
+        value = epoch.get(name) if epoch is not None else None
+        if status == "finished" and (epoch is None or name not in epoch):  # a whole run, or one that ended early
             value = self._final(run, candidate)
-        if value is None:
-            return Score(None) if status == "finished" else None
-        return Score(
-            tuple(o.cost(candidate.totals[o.name] if o.of_net else value) for o in self.objectives)
-            if math.isfinite(value)
-            else None
-        )
+        if not isinstance(value, int | float) or not math.isfinite(value):  # null, where a file has no number
+            return Score(None)
+        return Score(tuple(o.cost(candidate.totals[o.name] if o.of_net else value) for o in self.objectives))
 
     def failure(self, candidate: Candidate) -> str | None:
         """Why the run of a candidate failed by a fault of its own, such as too little memory; None where it did not.
@@ -144,10 +142,6 @@ class Scores:
     def _final(self, run: Run, candidate: Candidate) -> float | None:
         return metric_of(self.objectives[0].name).of(RunFigures(run.result or {}, candidate.totals, run.folder))
 
-    def _logged(self, run: Run, epoch: int) -> float | None:
-        name = self.objectives[0].name
-        for event in read_events(run.folder):
-            if event.get("event") == "epochdone" and event.get("epoch") == epoch and name in LOGGED:
-                value = event.get(name)
-                return float(value) if isinstance(value, int | float) else None
-        return None
+    def _epoch(self, run: Run, number: int) -> Mapping[str, Any] | None:
+        """What a run logged at the end of an epoch; None where it did not get there."""
+        return next((e for e in epochs_of(read_events(run.folder)) if e.get("epoch") == number), None)

@@ -1,0 +1,65 @@
+"""Searches that are continued, repeated or extended: what is on a rung stays, and what was spent counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from archdsl.runs.run import read_events
+from archdsl.study.execute.messages import More, RunRequest, RunResult
+from tests.search.conftest import Here, engine, facts, search
+
+
+class Changing(Here):
+    """Changes the folder of each run that pauses at, or ends behind, an epoch."""
+
+    change: Callable[[Path], RunResult | None]
+    until = 0
+
+    def run(self, requests: Sequence[RunRequest], more: More | None = None) -> Iterator[RunResult]:
+        waiting = list(requests)
+        while more is not None and (waiting := [*waiting, *more(self.many - len(waiting))]):
+            request = waiting.pop(0)
+            (result,) = Here(self.options, most=1).run([request])
+            yield (request.until == self.until and self.change(Path(result.folder))) or result
+
+
+def changing(place: Path, until: int, change: Callable[[Path], None]) -> Changing:
+    found = Changing(engine(place).options)
+    found.until, found.change = until, change  # type: ignore[assignment]
+    return found
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+    events = map(change, read_events(folder))
+    (folder / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events if e is not None))
+
+
+def diverged(folder: Path) -> None:
+    """The run diverged in its second epoch."""
+    rewritten(folder, lambda e: None if e.get("epoch") == 2 else e)
+    (folder / "result.json").write_text(json.dumps({"status": "diverged", "epoch": 2, "step": 6}))
+
+
+def test_a_candidate_that_diverged_on_a_higher_rung_keeps_its_place_on_the_lower_one(place: Path) -> None:
+    first = search(place)
+    first.run(changing(place, 2, diverged))
+    lost = [job for job, score in first.order.learnt if score.values is None]
+    assert [job.rung for job in lost] == [1] * len(lost)
+    assert lost
+    again = search(place)
+    again.replay()
+    assert again.order.finished
+    assert facts(again) == facts(first)
+
+
+def test_an_epoch_without_a_number_is_a_result_of_its_rung(place: Path) -> None:
+    def overflow(folder: Path) -> None:
+        rewritten(folder, lambda e: e | ({"valid_loss": None} if e.get("epoch") == 1 else {}))
+
+    found = search(place, objective="valid_loss")
+    found.run(changing(place, 1, overflow))
+    assert found.order.finished
+    assert all(score.values is None for job, score in found.order.learnt if job.rung == 0)
