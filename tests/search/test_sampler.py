@@ -79,6 +79,22 @@ def test_a_point_with_a_result_waits_no_more() -> None:
         assert not sampler._waiting
 
 
+def test_what_failed_before_any_result_is_no_better_than_the_results() -> None:
+    """Of a loss 0 would be the best value that there is."""
+    model: Any = sampler_of("gp", SPACE, 1, 1, 0)
+    drawn = [model.draw() for _ in range(12)]
+    for one in drawn[:3]:
+        model.learn(one, 0, None)
+    assert model._data()[2].tolist() == [0.0] * 3
+    for n, one in enumerate(drawn[3:]):
+        model.learn(one, 0, (2.0 + n % 4,))
+    _, _, y = model._data()
+    assert y[:3].tolist() == [y[3:].max()] * 3
+    order = model.ranked([one.point for one in drawn])
+    assert order is not None
+    assert order[0] >= 3
+
+
 def test_rows_are_points() -> None:
     code, chance = Encoding(SPACE), np.random.default_rng(0)
     rows = code.random(300, chance)
