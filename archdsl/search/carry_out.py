@@ -32,7 +32,7 @@ class Search:
 
     Args:
         seconds: wall time that is left for it; no job is begun that would probably end later. None: no limit.
-        spent: called with the seconds of this sitting after every result.
+        spent: called with the seconds of this sitting after every event, and at its end however that comes.
     """
 
     candidates: Candidates
@@ -67,9 +67,11 @@ class Search:
             for event in happening:
                 if isinstance(event, RunResult):
                     self._ended(event)
+                self.spent(self.clock() - self._from)
                 listen(event, self)
         finally:
             self.sitting = self.clock() - self._from
+            self.spent(self.sitting)
             close = getattr(happening, "close", None)
             if close is not None:
                 close()
@@ -148,7 +150,6 @@ class Search:
             self.rates.append(seconds / self._work(job))
         self.known[job.number] = score
         self.trained += 1
-        self.spent(self.clock() - self._from)
 
     def _work(self, job: Job) -> float:
         return self.candidates.work(job.candidate, self.order.epochs(job))

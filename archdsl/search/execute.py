@@ -23,6 +23,7 @@ from archdsl.study.execute.execution import Execution, ExecutionOptions
 from archdsl.study.execute.execution import results_of as compared
 from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.runner import Engine, StudyRunner
+from archdsl.study.execute.runner import Event as StudyEvent
 from archdsl.study.execute.runner import Listener as StudyListener
 from archdsl.study.execute.worker_budget import worker_budget
 from archdsl.study.plan.estimate import OVERHEAD, RATE, measured_rate
@@ -122,8 +123,10 @@ class SearchExecution:
             self.search.replay()
             self.search.stopped = True
         else:
-            self.search.run(self._engine(), listen)
-        self._keep()
+            try:
+                self.search.run(self._engine(), listen)
+            finally:
+                self._keep()
         if not any(self.search.order.halving.found):
             failed = next(iter(self.search.failed.values()), "no run ended within the budget")
             raise ArchError(f"the search has no result: {failed}", help="give it a larger --budget, or see --dry-run")
@@ -154,13 +157,21 @@ class SearchExecution:
         runner = StudyRunner(arms, every, how.runs)
         options = ExecutionOptions(how.device, how.data_root, how.jobs, how.engine, how.address, how.retry)
         execution = Execution(study, runner, options)
-        began = time.monotonic()
+        began, self._before, self._kept = time.monotonic(), self.record.seconds, 0.0
         if execution.needed and self.left is not None and self.left <= 0:
             self.notes.append("the budget left no time for the comparison on fresh seeds; a larger one carries it out")
         elif execution.needed:
-            execution.run(listen(execution) if listen is not None else lambda event: None)
-        self.record.seconds += time.monotonic() - began
-        keep(self.folder, self.record)
+            heard = listen(execution) if listen is not None else lambda event: None
+
+            def hear(event: StudyEvent) -> None:
+                heard(event)
+                self._spent(time.monotonic() - began)
+
+            try:
+                execution.run(hear)
+            finally:
+                self._spent(time.monotonic() - began)
+                self._keep()
         return compared(study, runner)
 
     def results(self, winners: Sequence[Candidate] = (), judged: Results | None = None) -> SearchResults:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from archdsl.runs.run import read_events
+from archdsl.search.execute import HowToSearch, SearchExecution
+from archdsl.search.plan import Asked, planned
+from archdsl.study.amounts import budget
+from archdsl.study.execute.execution import Execution
 from archdsl.study.execute.messages import More, RunRequest, RunResult
 from tests.search.conftest import Here, engine, facts, search
 
@@ -63,3 +70,37 @@ def test_an_epoch_without_a_number_is_a_result_of_its_rung(place: Path) -> None:
     found.run(changing(place, 1, overflow))
     assert found.order.finished
     assert all(score.values is None for job, score in found.order.learnt if job.rung == 0)
+
+
+def test_the_time_of_a_sitting_that_is_interrupted_is_of_the_budget(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While searching, and while the winners are compared."""
+
+    def begun() -> SearchExecution:
+        options, candidates = planned(Asked(str(place / "space.arch")), "space", place / "runs")
+        how = HowToSearch(budget("3runs"), 1, place / "runs", "cpu", "fp32", 1)
+        return SearchExecution(options, candidates, how)
+
+    def kept(execution: SearchExecution) -> float:
+        return float(json.loads((execution.folder / "search.json").read_text())["seconds"])
+
+    def late(*args: object) -> None:
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+
+    first = begun()
+    monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place, most=1))
+    with pytest.raises(KeyboardInterrupt):
+        first.run(lambda event, search: time.sleep(0.2))
+    searched = kept(first)
+    assert searched >= 0.2
+    monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place))
+    second = begun()
+    second.run()
+    monkeypatch.setattr(Execution, "run", late)
+    before = kept(second)
+    assert before > searched
+    with pytest.raises(KeyboardInterrupt):
+        second.compare(second.winners())
+    assert kept(second) >= before + 0.2
