@@ -11,6 +11,7 @@ from archdsl.expand.space import Space
 from archdsl.report import Column, Table
 from archdsl.report.numbers import many
 from archdsl.runs.events import WARNING, warnings_in
+from archdsl.search.candidates import RANDOM, SAMPLED
 from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
 from archdsl.search.results import Row, SearchResults, winner
@@ -20,6 +21,10 @@ from archdsl.study.report.columns import KINDS
 from archdsl.study.report.tables import duration
 
 SHOWN = 10  # candidates that a terminal shows
+LOST = (
+    f"{SAMPLED + RANDOM} arms drawn in a row gave no other one, and the space is too large to be looked through; narrow it to "
+    "arms that are valid and satisfy --where"
+)
 
 
 def winners_table(results: SearchResults) -> Table:
@@ -99,7 +104,7 @@ def first_table(search: Search, most: int = SHOWN) -> Table:
     )
     order, many = search.order, f"{len(every):,} candidate{'s' if len(every) != 1 else ''}"
     if order.exhausted:
-        about = f"{many}; the space has no other one"
+        about = f"{many}; {'the space has no other one' if search.candidates.looked_through else LOST}"
     elif order.most is not None and order.candidates >= order.most:
         about = f"{many}; the budget has no other one"
     else:
@@ -157,7 +162,11 @@ def notes(results: SearchResults) -> Iterator[str]:
     if search.stopped:
         yield "the budget ended the search; a larger one continues it"
     if order.exhausted:
-        yield "every arm of the space was tried"
+        yield (
+            "every arm of the space was tried"
+            if search.candidates.looked_through
+            else f"the search ended early: {LOST}"
+        )
     for number, message in list(search.failed.items())[:3]:
         yield f"{search.label(order.jobs[number])} failed: {message.splitlines()[0]}"
     judged = results.judged.arms if results.judged is not None else ()

@@ -13,10 +13,12 @@ import pytest
 from archdsl.runs.run import read_events
 from archdsl.search.execute import HowToSearch, SearchExecution
 from archdsl.search.plan import Asked, planned
+from archdsl.search.report import notes
+from archdsl.search.results import results_of
 from archdsl.study.amounts import budget
 from archdsl.study.execute.execution import Execution
 from archdsl.study.execute.messages import More, RunRequest, RunResult
-from tests.search.conftest import Here, engine, facts, search
+from tests.search.conftest import SPACE, Here, engine, facts, search
 
 
 class Changing(Here):
@@ -104,3 +106,15 @@ def test_the_time_of_a_sitting_that_is_interrupted_is_of_the_budget(
     with pytest.raises(KeyboardInterrupt):
         second.compare(second.winners())
     assert kept(second) >= before + 0.2
+
+
+def test_only_a_space_that_was_looked_through_was_tried_whole(place: Path) -> None:
+    """Draws that give no candidate end a search, and say little of the arms of a continuous space that were not drawn."""
+    ends = {"0.1": "every arm of the space was tried", "{lr: 0.1..0.101 log}": "the search ended early: 520 arms drawn"}
+    for rate, said in ends.items():
+        text = SPACE.replace("{lr: 5e-3..0.5 log}", rate)
+        found = search(place, space=text, where=("width = 2",), rungs="", sampler="random")
+        found.run(engine(place))
+        options, _ = planned(Asked(text), "space", place / "runs")
+        assert found.order.exhausted
+        assert any(note.startswith(said) for note in notes(results_of(options, found)))

@@ -128,6 +128,17 @@ def test_a_proxy_chooses_the_first_candidates(place: Path) -> None:
     assert values == sorted(values, key=lambda v: -(v or 0.0))
 
 
+def test_a_proxy_chooses_ten_arms_of_a_small_space_too(place: Path) -> None:
+    """Arms that are drawn twice, that are written in two ways, or that are the base, take no place of another one."""
+    space = SPACE.replace("{norm: bn | } relu", "{norm: bn | | bn relu} relu {last: relu | id | id relu}")
+    found = search(place, space=space.replace("{lr: 5e-3..0.5 log}", "0.1"), proxy="naswot", rungs="")
+    numbers = [found.candidates.propose() for _ in range(11)]
+    assert numbers == list(range(11))
+    spec = [found.candidates.arms.spec(c.point) for c in found.candidates.every[1:]]
+    values = [scores(one, ["naswot"])["naswot"] for one in spec]
+    assert values == sorted(values, key=lambda v: -(v or 0.0))
+
+
 def test_several_objectives(place: Path) -> None:
     found = search(place, pareto=("params",), rungs="", sampler="nsga2")
     found.run(engine(place))
@@ -189,8 +200,13 @@ def test_bad_input_is_refused_before_any_run(place: Path, change: dict[str, obje
 
 def test_a_space_without_a_candidate_is_refused_at_once(place: Path) -> None:
     found = search(place, where=("params < 10",))
-    with pytest.raises(ArchError, match=r"no candidate: of .* excluded by `where`"):
+    with pytest.raises(
+        ArchError, match=r"no candidate of the space was found: of 521 arms drawn .* excluded by `where`"
+    ):
         found.run(engine(place))
+    listed = search(place, where=("params < 10",), space=SPACE.replace("{lr: 5e-3..0.5 log}", "0.1"))
+    with pytest.raises(ArchError, match=r"has no candidate: of .* 6 are excluded by `where` and .* were drawn before"):
+        listed.run(engine(place))
     (place / "space.arch").write_text(SPACE.replace("gap linear(10)", "linear(7) conv(3)"))
     with pytest.raises(SpecError):
         search(place)
