@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from archdsl.errors import ArchError
 from archdsl.runs.run import read_events
 from archdsl.search.execute import HowToSearch, SearchExecution
+from archdsl.search.options import Record, begun, keep
 from archdsl.search.plan import Asked, planned
 from archdsl.search.report import notes
 from archdsl.search.results import results_of
 from archdsl.study.amounts import budget
 from archdsl.study.execute.execution import Execution
 from archdsl.study.execute.messages import More, RunRequest, RunResult
+from tests.conftest import Cli
 from tests.search.conftest import SPACE, Here, engine, facts, search
 
 
@@ -118,3 +123,26 @@ def test_only_a_space_that_was_looked_through_was_tried_whole(place: Path) -> No
         options, _ = planned(Asked(text), "space", place / "runs")
         assert found.order.exhausted
         assert any(note.startswith(said) for note in notes(results_of(options, found)))
+
+
+@pytest.mark.parametrize("name", ["runs", "runs/searches"])
+def test_a_file_in_the_place_of_a_folder_is_named(place: Path, cli: Cli, name: str) -> None:
+    (place / name).parent.mkdir(exist_ok=True)
+    (place / name).write_text("no folder\n")
+    done = cli("search", "space.arch", "--budget", "3runs", cwd=place)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {name} is a file, and a search keeps its record in runs/searches/space-")
+    assert "name another folder by --runs" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change", [{"parallel": 0}, {"seconds": -1}, {"seconds": math.nan}, {"parallel": math.inf}, {"options": None}]
+)
+def test_a_record_that_cannot_be_is_damaged(place: Path, change: dict[str, float | None]) -> None:
+    right = Record(4, "4.5.0", 3.0)
+    keep(place / "folder", right)
+    assert begun(place / "folder") == right
+    wrong = {k: v for k, v in (asdict(right) | change).items() if v is not None}
+    (place / "folder" / "search.json").write_text(json.dumps(wrong))
+    with pytest.raises(ArchError, match="damaged"):
+        begun(place / "folder")
