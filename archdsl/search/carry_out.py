@@ -85,6 +85,7 @@ class Search:
     def more(self, idle: int) -> Sequence[RunRequest]:
         """Requests for so many idle workers. What failed before is tried again where there is time for it."""
         self.look()
+        self.stopped = False
         given: list[RunRequest] = []
         while len(given) < idle and self._ready:
             job = self._ready[0]

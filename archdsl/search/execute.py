@@ -121,7 +121,7 @@ class SearchExecution:
         self.search.seconds = None if total is None else (1 - FOLLOW_UP) * total - self.record.seconds
         if total is not None and (self.search.seconds or 0.0) <= 0:
             self.search.replay()
-            self.search.stopped = True
+            self.search.stopped = not self.search.order.finished
         else:
             try:
                 self.search.run(self._engine(), listen)

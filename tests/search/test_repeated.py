@@ -6,12 +6,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from archdsl.cli.views.search_progress import Following
 from archdsl.errors import ArchError
 from archdsl.runs.run import read_events
 from archdsl.search.execute import HowToSearch, SearchExecution
@@ -79,15 +81,16 @@ def test_an_epoch_without_a_number_is_a_result_of_its_rung(place: Path) -> None:
     assert all(score.values is None for job, score in found.order.learnt if job.rung == 0)
 
 
+def execution(place: Path, amount: str = "3runs", rungs: str = "") -> SearchExecution:
+    options, candidates = planned(Asked(str(place / "space.arch"), rungs=rungs), "space", place / "runs")
+    how = HowToSearch(budget(amount), 1, place / "runs", "cpu", "fp32", 1)
+    return SearchExecution(options, candidates, how)
+
+
 def test_the_time_of_a_sitting_that_is_interrupted_is_of_the_budget(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While searching, and while the winners are compared."""
-
-    def begun() -> SearchExecution:
-        options, candidates = planned(Asked(str(place / "space.arch")), "space", place / "runs")
-        how = HowToSearch(budget("3runs"), 1, place / "runs", "cpu", "fp32", 1)
-        return SearchExecution(options, candidates, how)
 
     def kept(execution: SearchExecution) -> float:
         return float(json.loads((execution.folder / "search.json").read_text())["seconds"])
@@ -96,14 +99,14 @@ def test_the_time_of_a_sitting_that_is_interrupted_is_of_the_budget(
         time.sleep(0.2)
         raise KeyboardInterrupt
 
-    first = begun()
+    first = execution(place)
     monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place, most=1))
     with pytest.raises(KeyboardInterrupt):
         first.run(lambda event, search: time.sleep(0.2))
     searched = kept(first)
     assert searched >= 0.2
     monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place))
-    second = begun()
+    second = execution(place)
     second.run()
     monkeypatch.setattr(Execution, "run", late)
     before = kept(second)
@@ -146,3 +149,33 @@ def test_a_record_that_cannot_be_is_damaged(place: Path, change: dict[str, float
     (place / "folder" / "search.json").write_text(json.dumps(wrong))
     with pytest.raises(ArchError, match="damaged"):
         begun(place / "folder")
+
+
+@pytest.mark.parametrize(("rate", "stopped"), [("0.1", False), ("{lr: 5e-3..0.5 log}", True)])
+def test_a_search_that_was_finished_was_not_ended_by_its_budget(
+    place: Path, rate: str, stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "space.arch").write_text(SPACE.replace("{lr: 5e-3..0.5 log}", rate).replace("epochs(4)", "epochs(1)"))
+    monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place))
+    execution(place, "8runs").run()
+    record = begun(execution(place).folder)
+    assert record is not None
+    keep(execution(place).folder, replace(record, seconds=100.0))  # the comparison took what was left of it
+    again = execution(place, "100s")
+    again.run()
+    assert again.search.stopped == stopped
+
+
+def test_the_best_of_a_line_is_the_best_of_what_has_ended(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decisions know less: they follow a clock of their own."""
+    monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place))
+    one, out = execution(place, "9runs", "1,2,4"), StringIO()
+    with Following(out, one, quiet=False) as following:
+        one.run(following)
+    lines = out.getvalue().splitlines()
+    whole = [line.partition(": ")[2] for line in lines if "4 epochs:" in line]
+    assert len(whole) == 2
+    values = [float(line.removeprefix("valid accuracy ").partition(" ")[0]) for line in whole]
+    assert [line.partition("; ")[2] for line in whole] == [
+        f"best of 4 epochs {max(values[: n + 1]):.2f} %" for n in range(2)
+    ]
