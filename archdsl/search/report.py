@@ -14,11 +14,12 @@ from archdsl.runs.events import WARNING, warnings_in
 from archdsl.search.candidates import RANDOM, SAMPLED
 from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
-from archdsl.search.results import Row, SearchResults, winner
+from archdsl.search.results import Row, SearchResults, fresh, winner
 from archdsl.search.winners import BASE, name_of
 from archdsl.study.names import quoted
 from archdsl.study.report.columns import KINDS
 from archdsl.study.report.tables import duration
+from archdsl.study.results.results import Results
 
 SHOWN = 10  # candidates that a terminal shows
 LOST = (
@@ -47,13 +48,14 @@ def winners_table(results: SearchResults) -> Table:
         ]
     columns += [Column("params", "compact"), Column("holes", key="holes")]
     searched = {row.candidate.number: (row.value, row.epochs) for row in results.rows}
+    on_fresh = fresh(results)
     rows: list[tuple[Any, ...]] = []
     named = [(BASE, results.search.candidates.every[0])] if results.search.candidates.has_base else []
     named += [(name_of(c), c) for c in results.winners]
     for name, candidate in named:
         arm = next((a for a in judged.arms if a.name == name), None) if judged is not None else None
-        fresh = list(arm.more.get(objective.name, {}).values()) if arm is not None else []
-        row: list[Any] = [name, *searched.get(candidate.number, (None, None)), fmean(fresh) if fresh else None]
+        mean = fmean(on_fresh[name]) if on_fresh.get(name) else None
+        row: list[Any] = [name, *searched.get(candidate.number, (None, None)), mean]
         if test is not None:
             values = list(arm.values.values()) if arm is not None else []
             verdict = (
@@ -169,10 +171,23 @@ def notes(results: SearchResults) -> Iterator[str]:
         )
     for number, message in list(search.failed.items())[:3]:
         yield f"{search.label(order.jobs[number])} failed: {message.splitlines()[0]}"
+    if results.judged is not None:
+        yield from _lost(results.judged)
     judged = results.judged.arms if results.judged is not None else ()
     later = (text for arm in judged for seed in sorted(arm.figures) for text in warnings_in(arm.figures[seed]))
     yield from (f"{WARNING}{text}" for text in dict.fromkeys([*search.scores.warned, *later]))
     yield from results.notes
+
+
+def _lost(judged: Results) -> Iterator[str]:
+    """Runs on fresh seeds without a result."""
+    counted = sum(len(a.decision.substituted) for a in judged.arms)
+    if counted:
+        yield f"{many(counted, 'run counts', 'runs count')} as chance or the worst value on a fresh seed, having no result"
+    for arm, seed, status, message in judged.failures[:3]:
+        yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+    if (left := len(judged.failures) - 3) > 0:
+        yield f"and {many(left, 'more run')} on fresh seeds without a result"
 
 
 def change(results: SearchResults) -> Iterator[str]:
