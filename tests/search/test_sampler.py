@@ -181,6 +181,19 @@ def test_candidates_are_ranked_by_what_is_expected_of_whole_runs() -> None:
     assert statistics.fmean(best[:15]) < statistics.fmean(best[15:]) - 0.3
 
 
+@pytest.mark.parametrize("kind", ["gp", "tpe", "random"])
+def test_importances_are_of_the_holes_that_every_arm_has(kind: str) -> None:
+    one, level = sampler_of(kind, SPACE, 1, 1, 0), sampler_of(kind, SPACE, 1, 1, 0)
+    for _ in range(40):
+        drawn, other = one.draw(), level.draw()
+        one.learn(drawn, 0, (score(dict(drawn.point)),))
+        level.learn(other, 0, (0.1,))
+    found = one.importances()
+    assert set(found) == {"width", "norm", "drop", "opt", "epochs"}
+    assert sum(found.values()) == pytest.approx(1)
+    assert level.importances() == {}  # of equal values nothing is known
+
+
 def test_a_sampler_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "SAMPLERS", dict(SAMPLERS))
 
