@@ -11,11 +11,13 @@ from archdsl.atomic import write_whole
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import many
+from archdsl.runs.conditions import ConditionOptions
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.carry_out import Listener
 from archdsl.search.options import FOLLOW_UP, SearchOptions, begun, keep, record_of
 from archdsl.search.plan import search_of
 from archdsl.search.results import SearchResults, results_of
+from archdsl.search.scores import KEPT
 from archdsl.search.winners import chosen, study_of
 from archdsl.study.amounts import MAX_SEEDS, Budget
 from archdsl.study.execute.cores import gpus
@@ -72,7 +74,8 @@ class SearchExecution:
             )
         self.jobs = how.jobs or worker_budget(None, (), how.device, None).jobs  # type: ignore[arg-type]
         self.options, self.record, self.notes = record_of(options, self.folder, self.jobs)
-        self.search = search_of(self.options, candidates, how.runs, how.budget.runs)
+        self.requested = ConditionOptions(how.precision, how.device)
+        self.search = search_of(self.options, candidates, how.runs, how.budget.runs, self.requested)
         self.search.spent = self._spent
         self._before, self._kept = self.record.seconds, 0.0
 
@@ -144,6 +147,7 @@ class SearchExecution:
             listen: makes what listens to the runs.
 
         Raises:
+            ArchError: runs of these seeds were made under other conditions than are asked for.
             EnvError: workers do not start.
         """
         metric = self._metric()
@@ -155,6 +159,10 @@ class SearchExecution:
             write_whole(self.folder / f"{name}.arch", text.encode())
         arms, every = planned(study, how.runs, how.data_root)
         runner = StudyRunner(arms, every, how.runs)
+        try:
+            runner.check(self.requested)
+        except ArchError as error:
+            raise ArchError(error.message, help=KEPT) from error
         options = ExecutionOptions(how.device, how.data_root, how.jobs, how.engine, how.address, how.retry)
         execution = Execution(study, runner, options)
         began, self._before, self._kept = time.monotonic(), self.record.seconds, 0.0

@@ -153,8 +153,9 @@ def notes(results: SearchResults) -> Iterator[str]:
         yield f"of {many(counts.drawn, 'arm')} drawn: {', '.join(refused)}; they cost no training"
     epochs = sum(order.epochs(job) for job, _ in order.learnt)
     bad = sum(score.values is None for _, score in order.learnt)
+    runs = many(len(order.learnt), "run or part of a run", "runs or parts of runs")
     yield (
-        f"{many(epochs, 'epoch')} of training in {len(order.learnt):,} runs or parts of runs; {duration(results.seconds)} in all"
+        f"{many(epochs, 'epoch')} of training in {runs}; {duration(results.seconds)} in all"
         + (f"; {bad} diverged or failed" if bad else "")
     )
     if results.importances:

@@ -11,15 +11,17 @@ from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
-from archdsl.runs.conditions import conditions_of, contrast
+from archdsl.runs.conditions import ConditionOptions, conditions_of, contrast
 from archdsl.runs.events import warnings_in, warnings_logged
 from archdsl.runs.run import Run, find_run, read_events
+from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.results.run_figures import RunFigures, epochs_of
 
 FAILED = ("failed", "oom", "timeout")  # what a run leaves that ended by a fault of its own
+KEPT = "--runs DIR keeps both; leave the option out to keep the existing runs"
 LOGGED = ("valid_accuracy", "valid_loss")  # validation figures that a run logs after every epoch
 
 
@@ -89,7 +91,7 @@ def total_of(name: str) -> Objective:
 @dataclass(frozen=True)
 class Scores:
     """Reads results of candidates from a folder of runs; the first objective is a metric. ``conditions`` counts those under which
-    the runs were made, ``warned`` has what they were warned of.
+    the runs were made, ``warned`` has what they were warned of, ``requested`` are those that a command asks for.
     """
 
     objectives: tuple[Objective, ...]
@@ -97,6 +99,7 @@ class Scores:
     runs: Path
     conditions: Counter[tuple[tuple[str, str], ...]] = field(default_factory=Counter)
     warned: dict[str, None] = field(default_factory=dict)
+    requested: ConditionOptions = field(default_factory=ConditionOptions)
 
     def mixed(self) -> str:
         """In what the conditions of the runs differ; "" where they do not."""
@@ -107,11 +110,14 @@ class Scores:
         """The result of a candidate on a rung; None where it has none yet.
 
         Raises:
+            ArchError: it was made under other conditions than are asked for.
             StoreError: the run is damaged.
         """
         run = find_run(self.runs, candidate.experiment)
         if run is None:
             return None
+        if run.done or Checkpoints(run.folder).exist():
+            self.requested.check(run.versions, f"the existing run {run.folder}", KEPT)
         said = warnings_logged(read_events(run.folder)) if run.result is None else warnings_in(run.result)
         self.warned.update(dict.fromkeys(said))
         self.conditions.update([tuple(sorted(conditions_of(run.versions).items()))])

@@ -268,3 +268,17 @@ def test_the_command_refuses(place: Path, cli: Cli) -> None:
     shown = cli("search", "space.arch", "--budget", "1h", "--dry-run", cwd=place)
     assert shown.returncode == 0
     assert "lr" in shown.stdout
+
+
+def test_results_under_other_conditions_than_are_asked_for_are_refused(place: Path) -> None:
+    (place / "space.arch").write_text(SPACE.replace("{lr: 5e-3..0.5 log}", "0.1").replace("epochs(4)", "epochs(1)"))
+    args = ("search", "space.arch", "--budget", "2runs", "--winners", "1", "--max-seeds", "2", "-j", "1", "-q")
+    done = command_line(*args, "--precision", "fp32", "--device", "cpu", cwd=place)
+    assert done.returncode == 0, done.stderr
+    again = command_line(*args, "--device", "cpu", cwd=place)
+    assert again.returncode == 0, again.stderr
+    other = command_line(*args, "--precision", "bf16", cwd=place)
+    assert other.returncode == 2
+    assert "--precision bf16 conflicts with the existing run runs/space-" in other.stderr
+    assert "which has precision fp32" in other.stderr
+    assert "leave the option out to keep the existing runs" in other.stderr

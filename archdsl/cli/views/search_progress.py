@@ -43,7 +43,7 @@ class Following:
     ) -> None:
         search = self.execution.search
         if search.reused:
-            tell(self.stream, f"{search.reused} results were there already")
+            tell(self.stream, f"{many(search.reused, 'result was', 'results were')} there already")
 
     def __call__(self, event: Event, search: Search) -> None:
         """Say an event."""
