@@ -10,6 +10,7 @@ from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Space
 from archdsl.report import Column, Table
 from archdsl.report.numbers import many
+from archdsl.report.table import apart
 from archdsl.runs.events import WARNING, warnings_in
 from archdsl.search.candidates import RANDOM, SAMPLED
 from archdsl.search.carry_out import Search
@@ -68,7 +69,7 @@ def winners_table(results: SearchResults) -> Table:
                 verdict,
             ]
         rows.append((*row, candidate.totals["params"], candidate.label))
-    return Table(tuple(columns), tuple(rows), title="Winners on fresh seeds" if judged is not None else "Winners")
+    return Table(apart(columns), tuple(rows), title="Winners on fresh seeds" if judged is not None else "Winners")
 
 
 def candidates_table(results: SearchResults, most: int | None = None) -> Table:
@@ -88,7 +89,8 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
     shown = results.rows[:most]
     left = len(results.rows) - len(shown)
     notes = (f"{many(left, 'more candidate')}: --rows candidates --format csv has them all",) if left else ()
-    return Table(columns, tuple(_candidate(row, names) for row in shown), title="Candidates", notes=notes)
+    rows = tuple(_candidate(row, names) for row in shown)
+    return Table(apart(columns), rows, title="Candidates", notes=notes)
 
 
 def first_table(search: Search, most: int = SHOWN) -> Table:

@@ -54,13 +54,20 @@ def objective_of(name: str, rungs: tuple[int, ...]) -> Objective:
     """The objective of a name.
 
     Raises:
-        ArchError: no such metric; one that looks at test images, depends on the clock, or is not logged on every rung.
+        ArchError: no such metric; one that looks at test images, is a total of the net, depends on the clock, or is not logged
+            on every rung.
     """
     metric = metric_of(name)
     if metric.on == "test" or metric.needs_evaluation:
         raise ArchError(
             f"the objective `{name}` looks at test images, and a search must not",
             help="take a metric of validation images, such as valid_accuracy or valid_loss",
+        )
+    if metric.name in TOTALS:
+        raise ArchError(
+            f"the objective `{name}` is known before training, so that no run tells anything of it",
+            help=f"take a metric of validation images, and --pareto {metric.name} beside it; "
+            f"`archdsl params SPACE --sort {metric.name}` lists arms by it",
         )
     if metric.unit == "seconds":
         raise ArchError(

@@ -179,6 +179,8 @@ def test_arms_with_different_epochs_are_trained_whole(place: Path) -> None:
         ({"objective": "test_accuracy"}, "test images"),
         ({"objective": "valid_ece"}, "not measured after each epoch"),
         ({"objective": "nonsense"}, "unknown metric"),
+        ({"objective": "params"}, "known before training"),
+        ({"objective": "macs", "rungs": ""}, "known before training"),
         ({"pareto": ("accuracy",)}, "not a total"),
         ({"sampler": "grid"}, "one of gp"),
         ({"sampler": "gp", "pareto": ("params",)}, "is of one objective"),
