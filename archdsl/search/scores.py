@@ -19,6 +19,9 @@ from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
 from archdsl.study.plan.arms import TOTALS
 from archdsl.study.results.run_figures import RunFigures, epochs_of
+from archdsl.words.metrics.base import OfNet
+from archdsl.words.metrics.effort import Evaluations, Speed
+from archdsl.words.metrics.scores import Gap
 
 FAILED = ("failed", "oom", "timeout")  # what a run leaves that ended by a fault of its own
 KEPT = "--runs DIR keeps both; leave the option out to keep the existing runs"
@@ -58,7 +61,8 @@ def objective_of(name: str, rungs: tuple[int, ...]) -> Objective:
             on every rung.
     """
     metric = metric_of(name)
-    if metric.on == "test" or metric.needs_evaluation:
+    of_test = isinstance(metric, Gap | Evaluations) or (isinstance(metric, OfNet) and metric.images > 0)
+    if metric.on == "test" or metric.needs_evaluation or of_test:
         raise ArchError(
             f"the objective `{name}` looks at test images, and a search must not",
             help="take a metric of validation images, such as valid_accuracy or valid_loss",
@@ -69,9 +73,9 @@ def objective_of(name: str, rungs: tuple[int, ...]) -> Objective:
             help=f"take a metric of validation images, and --pareto {metric.name} beside it; "
             f"`archdsl params SPACE --sort {metric.name}` lists arms by it",
         )
-    if metric.unit == "seconds":
+    if metric.unit == "seconds" or isinstance(metric, Speed):
         raise ArchError(
-            f"the objective `{name}` is measured in seconds, so that the search could not be repeated",
+            f"the objective `{name}` depends on the clock, so that the search could not be repeated",
             help="take a total that does not depend on the clock: --pareto macs",
         )
     if len(rungs) > 1 and metric.name not in LOGGED:

@@ -177,6 +177,12 @@ def test_arms_with_different_epochs_are_trained_whole(place: Path) -> None:
     ("change", "message"),
     [
         ({"objective": "test_accuracy"}, "test images"),
+        ({"objective": "gap", "rungs": ""}, "test images"),
+        ({"objective": "gap(loss)", "rungs": ""}, "test images"),
+        ({"objective": "residual_variance", "rungs": ""}, "test images"),
+        ({"objective": "evaluations", "rungs": ""}, "test images"),
+        ({"objective": "seconds", "rungs": ""}, "depends on the clock"),
+        ({"objective": "speed", "rungs": ""}, "depends on the clock"),
         ({"objective": "valid_ece"}, "not measured after each epoch"),
         ({"objective": "nonsense"}, "unknown metric"),
         ({"objective": "params"}, "known before training"),
