@@ -94,8 +94,7 @@ class SearchExecution:
         seconds = self.how.budget.seconds
         if seconds is None or self.record.seconds:
             return
-        kind = self.how.device.partition(":")[0]
-        if kind not in ("auto", "cpu") or (kind == "auto" and gpus()):
+        if self._kind() != "cpu":
             return
         rate = measured_rate(self.how.runs, "cpu") or RATE
         self.search.look()
@@ -122,6 +121,8 @@ class SearchExecution:
         write_whole(self.folder / "space.arch", self.options.text.encode())
         total = self.how.budget.seconds
         self.search.seconds = None if total is None else (1 - FOLLOW_UP) * total - self.record.seconds
+        if total is not None and self.record.seconds and (rate := measured_rate(self.how.runs, self._kind())):
+            self.search.rate = 1 / rate
         if total is not None and (self.search.seconds or 0.0) <= 0:
             self.search.replay()
             self.search.stopped = not self.search.order.finished
@@ -192,6 +193,11 @@ class SearchExecution:
                 f"{many(self.jobs, 'worker')} had work in {100 * share:.0f} % of the {self.search.sitting:,.0f} s of searching"
             )
         return results_of(self.options, self.search, winners, judged, self.record.seconds, self.notes)
+
+    def _kind(self) -> str:
+        """The kind of device of the runs."""
+        kind = self.how.device.partition(":")[0]
+        return kind if kind != "auto" else "cuda" if gpus() else "cpu"
 
     def _metric(self) -> str:
         objective = metric_of(self.options.objective)

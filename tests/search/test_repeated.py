@@ -16,6 +16,7 @@ import pytest
 from archdsl.cli.views.search_progress import Following
 from archdsl.errors import ArchError
 from archdsl.runs.run import read_events
+from archdsl.search import execute
 from archdsl.search.execute import HowToSearch, SearchExecution
 from archdsl.search.options import Record, begun, keep
 from archdsl.search.plan import Asked, planned
@@ -179,3 +180,21 @@ def test_the_best_of_a_line_is_the_best_of_what_has_ended(place: Path, monkeypat
     assert [line.partition("; ")[2] for line in whole] == [
         f"best of 4 epochs {max(values[: n + 1]):.2f} %" for n in range(2)
     ]
+
+
+def test_a_search_that_is_continued_begins_no_run_that_would_end_too_late(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time that is kept for the comparison would go into it."""
+    monkeypatch.setattr(SearchExecution, "_engine", lambda self: engine(place))
+    execution(place, "2runs").run()
+    folder = execution(place).folder
+    record = begun(folder)
+    assert record is not None
+    keep(folder, replace(record, seconds=50.0))
+    assert execute.measured_rate(place / "runs", "cpu")
+    monkeypatch.setattr(execute, "measured_rate", lambda runs, kind: 1.0)
+    again = execution(place, "100s")
+    again.run()
+    assert (again.search.trained, again.search.stopped) == (0, True)
+    assert len(again.winners()) == 1
