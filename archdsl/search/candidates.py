@@ -21,7 +21,7 @@ from archdsl.runs.identify import with_data
 from archdsl.runs.run import identity
 from archdsl.search.encoding import Point
 from archdsl.search.ranking import Values, ranked
-from archdsl.search.sampler import STARTUP, Drawn, existing
+from archdsl.search.sampler import STARTUP, Drawn, existing, points
 from archdsl.search.samplers import Draws
 from archdsl.settings.experiment import Experiment
 from archdsl.study.plan.arms import TOTALS
@@ -134,7 +134,8 @@ class Candidates:
 
     Args:
         sampler: draws points.
-        proxy: a zero-cost proxy by which the first candidates behind the base are chosen; "": they are drawn at random.
+        proxy: a zero-cost proxy by which the first ``STARTUP`` candidates behind the base are chosen; "": they are drawn at
+            random.
     """
 
     arms: Arms
@@ -144,6 +145,7 @@ class Candidates:
     every: list[Candidate] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     wrong: SpecError | None = None
+    looked_through: bool = False  # every arm of the space was looked at
     _drawn: dict[int, Drawn] = field(default_factory=dict)
     _points: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
     _keys: set[str] = field(default_factory=set)
@@ -161,7 +163,7 @@ class Candidates:
             return number
         if self.proxy and self._first is None:
             self._first = self._by_proxy()
-        while self._first:
+        while self._first and len(self.every) < STARTUP + self.has_base:
             if (number := self._take(Drawn(self._first.popleft()))) is not None:
                 return number
         for _ in range(SAMPLED):
@@ -173,21 +175,26 @@ class Candidates:
         return self._left_over()
 
     def _by_proxy(self) -> deque[Point]:
-        """The points to begin with: of ``POOL`` valid ones drawn at random, those with the highest scores of the proxy."""
+        """The points to begin with: ``POOL`` valid ones drawn at random, each once, by their scores, the highest first."""
         from archdsl.evaluate.proxies import scores  # imports torch
 
         ranked: list[tuple[float, int, Point]] = []
+        seen: set[tuple[tuple[str, str], ...]] = set()
         for n in range(RANDOM):
             point = self._anywhere()
+            values = self.arms.space.values(point)
+            if tuple(values.items()) in seen:
+                continue
+            seen.add(tuple(values.items()))
             with suppress(SpecError):
                 spec = self.arms.spec(point, seeded=True)
-                if self.arms.excluded(spec, self.arms.space.values(point)):
+                if self.arms.excluded(spec, values):
                     continue
                 score = scores(spec, [self.proxy], self.arms.root)[self.proxy]
                 ranked.append((-math.inf if score is None else score, -n, point))
             if len(ranked) == POOL:
                 break
-        return deque(point for _, _, point in sorted(ranked, key=lambda r: r[:2], reverse=True)[:STARTUP])
+        return deque(point for _, _, point in sorted(ranked, key=lambda r: r[:2], reverse=True))
 
     def _anywhere(self) -> Point:
         """A point at random, independent of the sampler's model."""
@@ -207,6 +214,7 @@ class Candidates:
             for point in self._left:
                 if (number := self._take(Drawn(point))) is not None:
                     return number
+            self.looked_through = True
         self._some()
         return None
 
@@ -221,9 +229,11 @@ class Candidates:
         c = self.counts
         why = [f"{c.invalid:,} are not valid"] if c.invalid else []
         why += [f"{c.excluded:,} are excluded by `where`"] if c.excluded else []
+        why += [f"{c.repeated:,} were drawn before"] if c.repeated else []
         first = f"; the first says: {self.wrong.diagnostics[0].message}" if self.wrong is not None else ""
+        none = "the space has no candidate" if self.looked_through else "no candidate of the space was found"
         raise ArchError(
-            f"the space has no candidate: of {many(c.drawn, 'arm')} {' and '.join(why)}{first}",
+            f"{none}: of {many(c.drawn, 'arm')}{'' if self.looked_through else ' drawn'} {' and '.join(why)}{first}",
             help="widen the space or the conditions; `archdsl check` shows what an arm lacks",
         )
 
@@ -283,18 +293,3 @@ class Candidates:
     def has_base(self) -> bool:
         """Whether the base of the space is the first candidate; it may not be valid, or be excluded."""
         return bool(self.every) and dict(self.every[0].point) == dict(self.base)
-
-
-def points(space: Space) -> Iterator[Point]:
-    """Every point of a finite space, in the order of the text."""
-
-    def below(point: dict[str, int | float]) -> Iterator[Point]:
-        d = next(existing(space, point), None)
-        if d is None:
-            yield dict(point)
-            return
-        every = range(len(d.texts)) if d.kind == "choices" else range(int(d.low), int(d.high) + 1)
-        for value in every:
-            yield from below({**point, d.name: value})
-
-    yield from below({})

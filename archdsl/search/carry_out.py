@@ -32,13 +32,15 @@ class Search:
 
     Args:
         seconds: wall time that is left for it; no job is begun that would probably end later. None: no limit.
-        spent: called with the seconds of this sitting after every result.
+        rate: seconds a unit of work, as runs of earlier sittings took; 0 where nothing is known.
+        spent: called with the seconds of this sitting after every event, and at its end however that comes.
     """
 
     candidates: Candidates
     order: Order
     scores: Scores
     seconds: float | None = None
+    rate: float = 0.0
     spent: Callable[[float], object] = lambda seconds: None
     clock: Callable[[], float] = time.monotonic
     begun: dict[str, Job] = field(default_factory=dict)  # by the key of the request
@@ -49,7 +51,7 @@ class Search:
     occupied: float = 0.0  # seconds that workers had a job in this sitting, of all workers together
     sitting: float = 0.0  # seconds that it took
     stopped: bool = False  # by the budget
-    rates: list[float] = field(default_factory=list)  # seconds a unit of work
+    rates: list[float] = field(default_factory=list)  # seconds a unit of work, of this sitting
     _ready: deque[Job] = field(default_factory=deque)
     _since: dict[str, float] = field(default_factory=dict)
     _from: float = 0.0
@@ -67,9 +69,11 @@ class Search:
             for event in happening:
                 if isinstance(event, RunResult):
                     self._ended(event)
+                self.spent(self.clock() - self._from)
                 listen(event, self)
         finally:
             self.sitting = self.clock() - self._from
+            self.spent(self.sitting)
             close = getattr(happening, "close", None)
             if close is not None:
                 close()
@@ -83,6 +87,7 @@ class Search:
     def more(self, idle: int) -> Sequence[RunRequest]:
         """Requests for so many idle workers. What failed before is tried again where there is time for it."""
         self.look()
+        self.stopped = False
         given: list[RunRequest] = []
         while len(given) < idle and self._ready:
             job = self._ready[0]
@@ -148,7 +153,6 @@ class Search:
             self.rates.append(seconds / self._work(job))
         self.known[job.number] = score
         self.trained += 1
-        self.spent(self.clock() - self._from)
 
     def _work(self, job: Job) -> float:
         return self.candidates.work(job.candidate, self.order.epochs(job))
@@ -157,7 +161,7 @@ class Search:
         """Whether a job is past the time, or probably would be when it ends."""
         if self.seconds is None:
             return False
-        rate = sorted(self.rates)[len(self.rates) // 2] if self.rates else 0.0
+        rate = sorted(self.rates)[len(self.rates) // 2] if self.rates else self.rate
         return self.clock() - self._from + rate * self._work(job) > self.seconds
 
     def best(self) -> list[tuple[Candidate, int, Values]]:

@@ -11,11 +11,13 @@ from archdsl.atomic import write_whole
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import many
+from archdsl.runs.conditions import ConditionOptions
 from archdsl.search.candidates import Candidate, Candidates
 from archdsl.search.carry_out import Listener
 from archdsl.search.options import FOLLOW_UP, SearchOptions, begun, keep, record_of
 from archdsl.search.plan import search_of
 from archdsl.search.results import SearchResults, results_of
+from archdsl.search.scores import KEPT
 from archdsl.search.winners import chosen, study_of
 from archdsl.study.amounts import MAX_SEEDS, Budget
 from archdsl.study.execute.cores import gpus
@@ -23,6 +25,7 @@ from archdsl.study.execute.execution import Execution, ExecutionOptions
 from archdsl.study.execute.execution import results_of as compared
 from archdsl.study.execute.messages import RunOptions
 from archdsl.study.execute.runner import Engine, StudyRunner
+from archdsl.study.execute.runner import Event as StudyEvent
 from archdsl.study.execute.runner import Listener as StudyListener
 from archdsl.study.execute.worker_budget import worker_budget
 from archdsl.study.plan.estimate import OVERHEAD, RATE, measured_rate
@@ -71,7 +74,8 @@ class SearchExecution:
             )
         self.jobs = how.jobs or worker_budget(None, (), how.device, None).jobs  # type: ignore[arg-type]
         self.options, self.record, self.notes = record_of(options, self.folder, self.jobs)
-        self.search = search_of(self.options, candidates, how.runs, how.budget.runs)
+        self.requested = ConditionOptions(how.precision, how.device)
+        self.search = search_of(self.options, candidates, how.runs, how.budget.runs, self.requested)
         self.search.spent = self._spent
         self._before, self._kept = self.record.seconds, 0.0
 
@@ -90,8 +94,7 @@ class SearchExecution:
         seconds = self.how.budget.seconds
         if seconds is None or self.record.seconds:
             return
-        kind = self.how.device.partition(":")[0]
-        if kind not in ("auto", "cpu") or (kind == "auto" and gpus()):
+        if self._kind() != "cpu":
             return
         rate = measured_rate(self.how.runs, "cpu") or RATE
         self.search.look()
@@ -118,12 +121,16 @@ class SearchExecution:
         write_whole(self.folder / "space.arch", self.options.text.encode())
         total = self.how.budget.seconds
         self.search.seconds = None if total is None else (1 - FOLLOW_UP) * total - self.record.seconds
+        if total is not None and self.record.seconds and (rate := measured_rate(self.how.runs, self._kind())):
+            self.search.rate = 1 / rate
         if total is not None and (self.search.seconds or 0.0) <= 0:
             self.search.replay()
-            self.search.stopped = True
+            self.search.stopped = not self.search.order.finished
         else:
-            self.search.run(self._engine(), listen)
-        self._keep()
+            try:
+                self.search.run(self._engine(), listen)
+            finally:
+                self._keep()
         if not any(self.search.order.halving.found):
             failed = next(iter(self.search.failed.values()), "no run ended within the budget")
             raise ArchError(f"the search has no result: {failed}", help="give it a larger --budget, or see --dry-run")
@@ -141,6 +148,7 @@ class SearchExecution:
             listen: makes what listens to the runs.
 
         Raises:
+            ArchError: runs of these seeds were made under other conditions than are asked for.
             EnvError: workers do not start.
         """
         metric = self._metric()
@@ -152,15 +160,27 @@ class SearchExecution:
             write_whole(self.folder / f"{name}.arch", text.encode())
         arms, every = planned(study, how.runs, how.data_root)
         runner = StudyRunner(arms, every, how.runs)
+        try:
+            runner.check(self.requested)
+        except ArchError as error:
+            raise ArchError(error.message, help=KEPT) from error
         options = ExecutionOptions(how.device, how.data_root, how.jobs, how.engine, how.address, how.retry)
         execution = Execution(study, runner, options)
-        began = time.monotonic()
+        began, self._before, self._kept = time.monotonic(), self.record.seconds, 0.0
         if execution.needed and self.left is not None and self.left <= 0:
             self.notes.append("the budget left no time for the comparison on fresh seeds; a larger one carries it out")
         elif execution.needed:
-            execution.run(listen(execution) if listen is not None else lambda event: None)
-        self.record.seconds += time.monotonic() - began
-        keep(self.folder, self.record)
+            heard = listen(execution) if listen is not None else lambda event: None
+
+            def hear(event: StudyEvent) -> None:
+                heard(event)
+                self._spent(time.monotonic() - began)
+
+            try:
+                execution.run(hear)
+            finally:
+                self._spent(time.monotonic() - began)
+                self._keep()
         return compared(study, runner)
 
     def results(self, winners: Sequence[Candidate] = (), judged: Results | None = None) -> SearchResults:
@@ -173,6 +193,11 @@ class SearchExecution:
                 f"{many(self.jobs, 'worker')} had work in {100 * share:.0f} % of the {self.search.sitting:,.0f} s of searching"
             )
         return results_of(self.options, self.search, winners, judged, self.record.seconds, self.notes)
+
+    def _kind(self) -> str:
+        """The kind of device of the runs."""
+        kind = self.how.device.partition(":")[0]
+        return kind if kind != "auto" else "cuda" if gpus() else "cpu"
 
     def _metric(self) -> str:
         objective = metric_of(self.options.objective)

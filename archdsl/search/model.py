@@ -11,6 +11,7 @@ need, and sums are the same whatever the number of cores.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,8 @@ class Model:
             drawn.scores[rung] = values[0]
             if rung == self.rungs - 1:
                 self._whole.append((drawn, values))
-        value = values[0] if values is not None else max((v for _, _, v in self.results), default=0.0)
+        known = (v for _, _, v in self.results if not math.isnan(v))
+        value = values[0] if values is not None else max(known, default=math.nan)  # see ``_data``
         self.results.append((drawn, rung, value))
         self._rows.append(row)
 
@@ -163,11 +165,14 @@ class Model:
             self._supposed = waiting
 
     def _data(self) -> tuple[Any, Any, Any]:
-        """Rows, rungs and values of about unit scale: by median and best of the lowest rung; what is worse is compressed."""
+        """Rows, rungs and values of about unit scale: by median and best of the lowest rung; what is worse is compressed. What
+        failed before any result is as bad as the worst of all.
+        """
         import numpy as np
 
         rungs = np.array([rung for _, rung, _ in self.results])
         y = np.array([value for _, _, value in self.results])
+        y = np.where(np.isnan(y), 0.0 if np.isnan(y).all() else np.nanmax(y), y)
         first = y[rungs == 0] if (rungs == 0).any() else y
         middle = np.median(first)
         y = (y - middle) / max(middle - first.min(), 1e-12)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from archdsl.atomic import read_object, write_whole
+from archdsl.atomic import read_object, write_whole, writing
 from archdsl.errors import ArchError
 
 SEARCHES, RECORD = "searches", "search.json"
@@ -69,23 +70,37 @@ def begun(folder: Path) -> Record | None:
     """The record of a search that was begun.
 
     Raises:
-        ArchError: it is damaged.
+        ArchError: it is damaged, or a file is in the place of its folder.
     """
     try:
         found = read_object(folder / RECORD)
-        return Record(int(found["parallel"]), str(found["optuna"]), float(found["seconds"]), found["options"])
+        known = Record(int(found["parallel"]), str(found["optuna"]), float(found["seconds"]), found["options"])
+        if known.parallel < 1 or not 0 <= known.seconds < math.inf:
+            raise ValueError(f"{known.parallel} virtual workers, {known.seconds:g} s")
+        return known
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except NotADirectoryError as error:
+        file = next((path for path in (*reversed(folder.parents), folder) if path.is_file()), folder)
+        raise ArchError(
+            f"{file} is a file, and a search keeps its record in {folder}",
+            help="name another folder by --runs, or move the file away",
+        ) from error
+    except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
         raise ArchError(
             f"{folder / RECORD} is damaged ({error})",
-            help="remove the folder; the runs stay, and the search repeats its decisions from them",
+            help="remove the folder; the runs stay, and with the same --jobs the search repeats its decisions from them",
         ) from error
 
 
 def keep(folder: Path, record: Record) -> None:
-    """Write the record of a search."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the record of a search.
+
+    Raises:
+        EnvError: it cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / RECORD, json.dumps(asdict(record), indent=1).encode())
 
 

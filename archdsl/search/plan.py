@@ -17,6 +17,7 @@ from archdsl.extras import require
 from archdsl.files import spaces
 from archdsl.registry import find, names
 from archdsl.report.numbers import many
+from archdsl.runs.conditions import ConditionOptions
 from archdsl.search.candidates import Arms, Candidates
 from archdsl.search.carry_out import Search
 from archdsl.search.encoding import Point
@@ -182,15 +183,22 @@ def _other_epochs(arms: Arms, space: Space, epochs: int) -> int | None:
     return None
 
 
-def search_of(options: SearchOptions, candidates: Candidates, runs: Path, most: int | None = None) -> Search:
+def search_of(
+    options: SearchOptions,
+    candidates: Candidates,
+    runs: Path,
+    most: int | None = None,
+    requested: ConditionOptions | None = None,
+) -> Search:
     """The search before its first job.
 
     Args:
         most: candidates at most.
+        requested: conditions that runs must have; None: any.
     """
     objectives = (objective_of(options.objective, options.rungs), *map(total_of, options.pareto))
     order = Order(candidates, options.rungs, options.parallel, most)
-    return Search(candidates, order, Scores(objectives, options.rungs, runs))
+    return Search(candidates, order, Scores(objectives, options.rungs, runs, requested=requested or ConditionOptions()))
 
 
 def middle(space: Space) -> Point:

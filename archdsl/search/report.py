@@ -10,16 +10,23 @@ from archdsl.expand.metrics import metric_of
 from archdsl.expand.space import Space
 from archdsl.report import Column, Table
 from archdsl.report.numbers import many
+from archdsl.report.table import apart
 from archdsl.runs.events import WARNING, warnings_in
+from archdsl.search.candidates import RANDOM, SAMPLED
 from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
-from archdsl.search.results import Row, SearchResults, winner
+from archdsl.search.results import Row, SearchResults, fresh, winner
 from archdsl.search.winners import BASE, name_of
 from archdsl.study.names import quoted
 from archdsl.study.report.columns import KINDS
 from archdsl.study.report.tables import duration
+from archdsl.study.results.results import Results
 
 SHOWN = 10  # candidates that a terminal shows
+LOST = (
+    f"{SAMPLED + RANDOM} arms drawn in a row gave no other one, and the space is too large to be looked through; narrow it to "
+    "arms that are valid and satisfy --where"
+)
 
 
 def winners_table(results: SearchResults) -> Table:
@@ -42,13 +49,14 @@ def winners_table(results: SearchResults) -> Table:
         ]
     columns += [Column("params", "compact"), Column("holes", key="holes")]
     searched = {row.candidate.number: (row.value, row.epochs) for row in results.rows}
+    on_fresh = fresh(results)
     rows: list[tuple[Any, ...]] = []
     named = [(BASE, results.search.candidates.every[0])] if results.search.candidates.has_base else []
     named += [(name_of(c), c) for c in results.winners]
     for name, candidate in named:
         arm = next((a for a in judged.arms if a.name == name), None) if judged is not None else None
-        fresh = list(arm.more.get(objective.name, {}).values()) if arm is not None else []
-        row: list[Any] = [name, *searched.get(candidate.number, (None, None)), fmean(fresh) if fresh else None]
+        mean = fmean(on_fresh[name]) if on_fresh.get(name) else None
+        row: list[Any] = [name, *searched.get(candidate.number, (None, None)), mean]
         if test is not None:
             values = list(arm.values.values()) if arm is not None else []
             verdict = (
@@ -61,7 +69,7 @@ def winners_table(results: SearchResults) -> Table:
                 verdict,
             ]
         rows.append((*row, candidate.totals["params"], candidate.label))
-    return Table(tuple(columns), tuple(rows), title="Winners on fresh seeds" if judged is not None else "Winners")
+    return Table(apart(columns), tuple(rows), title="Winners on fresh seeds" if judged is not None else "Winners")
 
 
 def candidates_table(results: SearchResults, most: int | None = None) -> Table:
@@ -81,7 +89,8 @@ def candidates_table(results: SearchResults, most: int | None = None) -> Table:
     shown = results.rows[:most]
     left = len(results.rows) - len(shown)
     notes = (f"{many(left, 'more candidate')}: --rows candidates --format csv has them all",) if left else ()
-    return Table(columns, tuple(_candidate(row, names) for row in shown), title="Candidates", notes=notes)
+    rows = tuple(_candidate(row, names) for row in shown)
+    return Table(apart(columns), rows, title="Candidates", notes=notes)
 
 
 def first_table(search: Search, most: int = SHOWN) -> Table:
@@ -99,7 +108,7 @@ def first_table(search: Search, most: int = SHOWN) -> Table:
     )
     order, many = search.order, f"{len(every):,} candidate{'s' if len(every) != 1 else ''}"
     if order.exhausted:
-        about = f"{many}; the space has no other one"
+        about = f"{many}; {'the space has no other one' if search.candidates.looked_through else LOST}"
     elif order.most is not None and order.candidates >= order.most:
         about = f"{many}; the budget has no other one"
     else:
@@ -146,8 +155,9 @@ def notes(results: SearchResults) -> Iterator[str]:
         yield f"of {many(counts.drawn, 'arm')} drawn: {', '.join(refused)}; they cost no training"
     epochs = sum(order.epochs(job) for job, _ in order.learnt)
     bad = sum(score.values is None for _, score in order.learnt)
+    runs = many(len(order.learnt), "run or part of a run", "runs or parts of runs")
     yield (
-        f"{many(epochs, 'epoch')} of training in {len(order.learnt):,} runs or parts of runs; {duration(results.seconds)} in all"
+        f"{many(epochs, 'epoch')} of training in {runs}; {duration(results.seconds)} in all"
         + (f"; {bad} diverged or failed" if bad else "")
     )
     if results.importances:
@@ -157,13 +167,30 @@ def notes(results: SearchResults) -> Iterator[str]:
     if search.stopped:
         yield "the budget ended the search; a larger one continues it"
     if order.exhausted:
-        yield "every arm of the space was tried"
+        yield (
+            "every arm of the space was tried"
+            if search.candidates.looked_through
+            else f"the search ended early: {LOST}"
+        )
     for number, message in list(search.failed.items())[:3]:
         yield f"{search.label(order.jobs[number])} failed: {message.splitlines()[0]}"
+    if results.judged is not None:
+        yield from _lost(results.judged)
     judged = results.judged.arms if results.judged is not None else ()
     later = (text for arm in judged for seed in sorted(arm.figures) for text in warnings_in(arm.figures[seed]))
     yield from (f"{WARNING}{text}" for text in dict.fromkeys([*search.scores.warned, *later]))
     yield from results.notes
+
+
+def _lost(judged: Results) -> Iterator[str]:
+    """Runs on fresh seeds without a result."""
+    counted = sum(len(a.decision.substituted) for a in judged.arms)
+    if counted:
+        yield f"{many(counted, 'run counts', 'runs count')} as chance or the worst value on a fresh seed, having no result"
+    for arm, seed, status, message in judged.failures[:3]:
+        yield f"{arm}, seed {seed}: {status}" + (f": {message.splitlines()[0]}" if message else "")
+    if (left := len(judged.failures) - 3) > 0:
+        yield f"and {many(left, 'more run')} on fresh seeds without a result"
 
 
 def change(results: SearchResults) -> Iterator[str]:

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from archdsl.expand.metrics import metric_of
 from archdsl.search.candidates import Candidate
 from archdsl.search.carry_out import Search
 from archdsl.search.options import SearchOptions
 from archdsl.search.ranking import front
 from archdsl.search.winners import name_of
+from archdsl.settings.task_checks import weighed
+from archdsl.study.results.counted import bad_value
 from archdsl.study.results.results import Results
+from archdsl.study.results.scale import Scale
+from archdsl.words.tasks import task_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,30 @@ def winner(results: SearchResults) -> Candidate | None:
     """
     if results.judged is None:
         return results.winners[0] if results.winners else None
-    objective, name = results.search.scores.objectives[0], results.options.objective
+    objective = results.search.scores.objectives[0]
     better = set() if results.search.candidates.has_base else {results.judged.reference.name}
     better |= {arm.name for arm in results.judged.arms if arm.verdict is not None and arm.verdict.decision == "better"}
-    means = {arm.name: fmean(found.values()) for arm in results.judged.arms if (found := arm.more.get(name))}
+    means = {name: fmean(found) for name, found in fresh(results).items() if found}
     kept = [c for c in results.winners if name_of(c) in means and name_of(c) in better]
     return min(kept, key=lambda c: (objective.cost(means[name_of(c)]), c.number), default=None)
+
+
+def fresh(results: SearchResults) -> dict[str, list[float]]:
+    """The objective of the runs of each arm on fresh seeds. One that diverged or failed by itself counts as such runs do in the
+    verdicts: left out, it would leave the mean of the seeds that went well.
+    """
+    arms = results.judged.arms if results.judged is not None else ()
+    name = results.options.objective
+    found = {arm.name: list(arm.more.get(name, {}).values()) for arm in arms}
+    lost = {
+        arm.name: len({*arm.decision.substituted, *arm.decision.left_out} - arm.more.get(name, {}).keys())
+        for arm in arms
+    }
+    if any(lost.values()):
+        metric, base = metric_of(name), results.search.candidates.every[0].experiment
+        costs = [results.search.scores.objectives[0].cost(value) for values in found.values() for value in values]
+        worst = results.search.scores.objectives[0].value(max(costs)) if costs else None
+        chance = metric.chance_in(weighed(task_of(base.data.dataset), base.train), base.data.dataset.classes)
+        bad = bad_value(Scale(lambda cell, found: None, metric.higher, chance), worst)
+        found = {one: values + [bad] * lost[one] if bad is not None else values for one, values in found.items()}
+    return found

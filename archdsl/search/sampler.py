@@ -187,3 +187,18 @@ def existing(space: Space, point: Mapping[str, int | float]) -> Iterator[Dimensi
             if d.name not in point and (not d.within or any(point.get(name) == n for name, n in d.within)):
                 found = True
                 yield d
+
+
+def points(space: Space) -> Iterator[Point]:
+    """Every point of a finite space, in the order of the text."""
+
+    def below(point: dict[str, int | float]) -> Iterator[Point]:
+        d = next(existing(space, point), None)
+        if d is None:
+            yield dict(point)
+            return
+        every = range(len(d.texts)) if d.kind == "choices" else range(int(d.low), int(d.high) + 1)
+        for value in every:
+            yield from below({**point, d.name: value})
+
+    yield from below({})

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from archdsl.errors import ArchError, suggest
 from archdsl.expand.metrics import metric_of
-from archdsl.runs.conditions import conditions_of, contrast
+from archdsl.runs.conditions import ConditionOptions, conditions_of, contrast
 from archdsl.runs.events import warnings_in, warnings_logged
 from archdsl.runs.run import Run, find_run, read_events
+from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.search.candidates import Candidate
 from archdsl.search.order import Score
 from archdsl.study.plan.arms import TOTALS
-from archdsl.study.results.run_figures import RunFigures
+from archdsl.study.results.run_figures import RunFigures, epochs_of
+from archdsl.words.metrics.base import OfNet
+from archdsl.words.metrics.effort import Evaluations, Speed
+from archdsl.words.metrics.scores import Gap
 
 FAILED = ("failed", "oom", "timeout")  # what a run leaves that ended by a fault of its own
+KEPT = "--runs DIR keeps both; leave the option out to keep the existing runs"
 LOGGED = ("valid_accuracy", "valid_loss")  # validation figures that a run logs after every epoch
 
 
@@ -50,17 +57,25 @@ def objective_of(name: str, rungs: tuple[int, ...]) -> Objective:
     """The objective of a name.
 
     Raises:
-        ArchError: no such metric; one that looks at test images, depends on the clock, or is not logged on every rung.
+        ArchError: no such metric; one that looks at test images, is a total of the net, depends on the clock, or is not logged
+            on every rung.
     """
     metric = metric_of(name)
-    if metric.on == "test" or metric.needs_evaluation:
+    of_test = isinstance(metric, Gap | Evaluations) or (isinstance(metric, OfNet) and metric.images > 0)
+    if metric.on == "test" or metric.needs_evaluation or of_test:
         raise ArchError(
             f"the objective `{name}` looks at test images, and a search must not",
             help="take a metric of validation images, such as valid_accuracy or valid_loss",
         )
-    if metric.unit == "seconds":
+    if metric.name in TOTALS:
         raise ArchError(
-            f"the objective `{name}` is measured in seconds, so that the search could not be repeated",
+            f"the objective `{name}` is known before training, so that no run tells anything of it",
+            help=f"take a metric of validation images, and --pareto {metric.name} beside it; "
+            f"`archdsl params SPACE --sort {metric.name}` lists arms by it",
+        )
+    if metric.unit == "seconds" or isinstance(metric, Speed):
+        raise ArchError(
+            f"the objective `{name}` depends on the clock, so that the search could not be repeated",
             help="take a total that does not depend on the clock: --pareto macs",
         )
     if len(rungs) > 1 and metric.name not in LOGGED:
@@ -87,7 +102,7 @@ def total_of(name: str) -> Objective:
 @dataclass(frozen=True)
 class Scores:
     """Reads results of candidates from a folder of runs; the first objective is a metric. ``conditions`` counts those under which
-    the runs were made, ``warned`` has what they were warned of.
+    the runs were made, ``warned`` has what they were warned of, ``requested`` are those that a command asks for.
     """
 
     objectives: tuple[Objective, ...]
@@ -95,6 +110,7 @@ class Scores:
     runs: Path
     conditions: Counter[tuple[tuple[str, str], ...]] = field(default_factory=Counter)
     warned: dict[str, None] = field(default_factory=dict)
+    requested: ConditionOptions = field(default_factory=ConditionOptions)
 
     def mixed(self) -> str:
         """In what the conditions of the runs differ; "" where they do not."""
@@ -105,30 +121,29 @@ class Scores:
         """The result of a candidate on a rung; None where it has none yet.
 
         Raises:
+            ArchError: it was made under other conditions than are asked for.
             StoreError: the run is damaged.
         """
         run = find_run(self.runs, candidate.experiment)
         if run is None:
             return None
+        if run.done or Checkpoints(run.folder).exist():
+            self.requested.check(run.versions, f"the existing run {run.folder}", KEPT)
         said = warnings_logged(read_events(run.folder)) if run.result is None else warnings_in(run.result)
         self.warned.update(dict.fromkeys(said))
         self.conditions.update([tuple(sorted(conditions_of(run.versions).items()))])
         status = str((run.result or {}).get("status", ""))
-        if status == "diverged":
-            return Score(None)
-        last = rung == len(self.rungs) - 1
-        if last and status != "finished":
+        epoch = None if rung == len(self.rungs) - 1 else self._epoch(run, self.rungs[rung])
+        if status not in ("finished", "diverged") and epoch is None:
             return None  # its last epoch may be logged, but the figure of the weights that it keeps is not there
-        value = None if last else self._logged(run, self.rungs[rung])
-        if value is None and status == "finished":  # a whole run, or one that ended early
+        # What a candidate had on a rung stays, whatever became of it on a higher one.
+        name = self.objectives[0].name
+        value = epoch.get(name) if epoch is not None else None
+        if status == "finished" and (epoch is None or name not in epoch):  # a whole run, or one that ended early
             value = self._final(run, candidate)
-        if value is None:
-            return Score(None) if status == "finished" else None
-        return Score(
-            tuple(o.cost(candidate.totals[o.name] if o.of_net else value) for o in self.objectives)
-            if math.isfinite(value)
-            else None
-        )
+        if not isinstance(value, int | float) or not math.isfinite(value):  # null, where a file has no number
+            return Score(None)
+        return Score(tuple(o.cost(candidate.totals[o.name] if o.of_net else value) for o in self.objectives))
 
     def failure(self, candidate: Candidate) -> str | None:
         """Why the run of a candidate failed by a fault of its own, such as too little memory; None where it did not.
@@ -144,10 +159,6 @@ class Scores:
     def _final(self, run: Run, candidate: Candidate) -> float | None:
         return metric_of(self.objectives[0].name).of(RunFigures(run.result or {}, candidate.totals, run.folder))
 
-    def _logged(self, run: Run, epoch: int) -> float | None:
-        name = self.objectives[0].name
-        for event in read_events(run.folder):
-            if event.get("event") == "epochdone" and event.get("epoch") == epoch and name in LOGGED:
-                value = event.get(name)
-                return float(value) if isinstance(value, int | float) else None
-        return None
+    def _epoch(self, run: Run, number: int) -> Mapping[str, Any] | None:
+        """What a run logged at the end of an epoch; None where it did not get there."""
+        return next((e for e in epochs_of(read_events(run.folder)) if e.get("epoch") == number), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from archdsl.search.execute import HowToSearch, SearchExecution
 from archdsl.search.page import html
 from archdsl.search.plan import Asked, planned
 from archdsl.search.report import change
-from archdsl.search.results import SearchResults, results_of, winner
+from archdsl.search.results import SearchResults, fresh, results_of, winner
 from archdsl.study.amounts import budget
 from archdsl.study.execute.cell import _note
 from archdsl.study.execute.messages import More, RunRequest, RunResult
@@ -116,6 +117,7 @@ def judged(decision: str) -> SimpleNamespace:
             name=f"arm{n}",
             verdict=SimpleNamespace(decision=decision) if n == 2 else None,
             more={"valid_accuracy": {1000: 0.1 * n, 1001: 0.1 * n}},
+            decision=SimpleNamespace(substituted={}, left_out={}),
         )
         for n in (1, 2)
     ]
@@ -143,6 +145,28 @@ def test_without_a_base_the_best_of_the_search_is_the_reference(
     assert chosen is not None
     assert chosen.number == best
     assert list(change(results)) == [text]
+
+
+@pytest.mark.parametrize(("objective", "values"), [("valid_accuracy", (0.5, 0.6)), ("valid_loss", (0.8, 0.7))])
+def test_a_run_that_diverged_on_a_fresh_seed_counts_for_its_arm(
+    place: Path, objective: str, values: tuple[float, float]
+) -> None:
+    found = search(place, objective=objective, rungs="")
+    for _ in range(3):
+        found.candidates.propose()
+    compared = judged("better")
+    for arm, value in zip(compared.arms, values, strict=True):
+        arm.verdict = SimpleNamespace(decision="better")
+        arm.more = {objective: dict.fromkeys((1000, 1001, 1002), value)}
+    options, _ = planned(Asked(str(place / "space.arch"), objective=objective), "space", place / "runs")
+    winners = tuple(found.candidates.every[1:3])
+    results = SearchResults(options, found, (), (), {}, winners, compared)  # type: ignore[arg-type]
+    assert winner(results) is winners[1]
+    del compared.arms[1].more[objective][1002]
+    compared.arms[1].decision.substituted[1002] = "diverged"
+    assert winner(results) is winners[0]
+    bad = 0.1 if objective == "valid_accuracy" else math.log(10)  # as of a net that has learnt nothing
+    assert fresh(results)["arm2"] == [values[1]] * 2 + [pytest.approx(bad)]
 
 
 def test_the_column_of_the_front_is_of_the_totals_that_were_asked_for(place: Path) -> None:

@@ -79,6 +79,22 @@ def test_a_point_with_a_result_waits_no_more() -> None:
         assert not sampler._waiting
 
 
+def test_what_failed_before_any_result_is_no_better_than_the_results() -> None:
+    """Of a loss 0 would be the best value that there is."""
+    model: Any = sampler_of("gp", SPACE, 1, 1, 0)
+    drawn = [model.draw() for _ in range(12)]
+    for one in drawn[:3]:
+        model.learn(one, 0, None)
+    assert model._data()[2].tolist() == [0.0] * 3
+    for n, one in enumerate(drawn[3:]):
+        model.learn(one, 0, (2.0 + n % 4,))
+    _, _, y = model._data()
+    assert y[:3].tolist() == [y[3:].max()] * 3
+    order = model.ranked([one.point for one in drawn])
+    assert order is not None
+    assert order[0] >= 3
+
+
 def test_rows_are_points() -> None:
     code, chance = Encoding(SPACE), np.random.default_rng(0)
     rows = code.random(300, chance)
@@ -163,6 +179,19 @@ def test_candidates_are_ranked_by_what_is_expected_of_whole_runs() -> None:
     assert sorted(order) == list(range(60))
     best = [score(dict(points[n])) for n in order]
     assert statistics.fmean(best[:15]) < statistics.fmean(best[15:]) - 0.3
+
+
+@pytest.mark.parametrize("kind", ["gp", "tpe", "random"])
+def test_importances_are_of_the_holes_that_every_arm_has(kind: str) -> None:
+    one, level = sampler_of(kind, SPACE, 1, 1, 0), sampler_of(kind, SPACE, 1, 1, 0)
+    for _ in range(40):
+        drawn, other = one.draw(), level.draw()
+        one.learn(drawn, 0, (score(dict(drawn.point)),))
+        level.learn(other, 0, (0.1,))
+    found = one.importances()
+    assert set(found) == {"width", "norm", "drop", "opt", "epochs"}
+    assert sum(found.values()) == pytest.approx(1)
+    assert level.importances() == {}  # of equal values nothing is known
 
 
 def test_a_sampler_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:

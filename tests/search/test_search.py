@@ -128,6 +128,17 @@ def test_a_proxy_chooses_the_first_candidates(place: Path) -> None:
     assert values == sorted(values, key=lambda v: -(v or 0.0))
 
 
+def test_a_proxy_chooses_ten_arms_of_a_small_space_too(place: Path) -> None:
+    """Arms that are drawn twice, that are written in two ways, or that are the base, take no place of another one."""
+    space = SPACE.replace("{norm: bn | } relu", "{norm: bn | | bn relu} relu {last: relu | id | id relu}")
+    found = search(place, space=space.replace("{lr: 5e-3..0.5 log}", "0.1"), proxy="naswot", rungs="")
+    numbers = [found.candidates.propose() for _ in range(11)]
+    assert numbers == list(range(11))
+    spec = [found.candidates.arms.spec(c.point) for c in found.candidates.every[1:]]
+    values = [scores(one, ["naswot"])["naswot"] for one in spec]
+    assert values == sorted(values, key=lambda v: -(v or 0.0))
+
+
 def test_several_objectives(place: Path) -> None:
     found = search(place, pareto=("params",), rungs="", sampler="nsga2")
     found.run(engine(place))
@@ -166,8 +177,16 @@ def test_arms_with_different_epochs_are_trained_whole(place: Path) -> None:
     ("change", "message"),
     [
         ({"objective": "test_accuracy"}, "test images"),
+        ({"objective": "gap", "rungs": ""}, "test images"),
+        ({"objective": "gap(loss)", "rungs": ""}, "test images"),
+        ({"objective": "residual_variance", "rungs": ""}, "test images"),
+        ({"objective": "evaluations", "rungs": ""}, "test images"),
+        ({"objective": "seconds", "rungs": ""}, "depends on the clock"),
+        ({"objective": "speed", "rungs": ""}, "depends on the clock"),
         ({"objective": "valid_ece"}, "not measured after each epoch"),
         ({"objective": "nonsense"}, "unknown metric"),
+        ({"objective": "params"}, "known before training"),
+        ({"objective": "macs", "rungs": ""}, "known before training"),
         ({"pareto": ("accuracy",)}, "not a total"),
         ({"sampler": "grid"}, "one of gp"),
         ({"sampler": "gp", "pareto": ("params",)}, "is of one objective"),
@@ -189,8 +208,13 @@ def test_bad_input_is_refused_before_any_run(place: Path, change: dict[str, obje
 
 def test_a_space_without_a_candidate_is_refused_at_once(place: Path) -> None:
     found = search(place, where=("params < 10",))
-    with pytest.raises(ArchError, match=r"no candidate: of .* excluded by `where`"):
+    with pytest.raises(
+        ArchError, match=r"no candidate of the space was found: of 521 arms drawn .* excluded by `where`"
+    ):
         found.run(engine(place))
+    listed = search(place, where=("params < 10",), space=SPACE.replace("{lr: 5e-3..0.5 log}", "0.1"))
+    with pytest.raises(ArchError, match=r"has no candidate: of .* 6 are excluded by `where` and .* were drawn before"):
+        listed.run(engine(place))
     (place / "space.arch").write_text(SPACE.replace("gap linear(10)", "linear(7) conv(3)"))
     with pytest.raises(SpecError):
         search(place)
@@ -252,3 +276,17 @@ def test_the_command_refuses(place: Path, cli: Cli) -> None:
     shown = cli("search", "space.arch", "--budget", "1h", "--dry-run", cwd=place)
     assert shown.returncode == 0
     assert "lr" in shown.stdout
+
+
+def test_results_under_other_conditions_than_are_asked_for_are_refused(place: Path) -> None:
+    (place / "space.arch").write_text(SPACE.replace("{lr: 5e-3..0.5 log}", "0.1").replace("epochs(4)", "epochs(1)"))
+    args = ("search", "space.arch", "--budget", "2runs", "--winners", "1", "--max-seeds", "2", "-j", "1", "-q")
+    done = command_line(*args, "--precision", "fp32", "--device", "cpu", cwd=place)
+    assert done.returncode == 0, done.stderr
+    again = command_line(*args, "--device", "cpu", cwd=place)
+    assert again.returncode == 0, again.stderr
+    other = command_line(*args, "--precision", "bf16", cwd=place)
+    assert other.returncode == 2
+    assert "--precision bf16 conflicts with the existing run runs/space-" in other.stderr
+    assert "which has precision fp32" in other.stderr
+    assert "leave the option out to keep the existing runs" in other.stderr

@@ -54,6 +54,28 @@ def test_a_dry_run_says_where_no_other_candidate_comes(
     assert len(json.loads(cli(*args, "--rows", "candidates", "--format", "json", cwd=place).stdout)) == many
 
 
+def test_an_objective_may_be_called_as_a_column_is(place: Path) -> None:
+    """`epochs` of runs that end early."""
+    (place / "space.arch").write_text(SPACE.replace("epochs(4)", "epochs({1 | 2})"))
+    args = (
+        "search",
+        "space.arch",
+        "--budget",
+        "2runs",
+        "--winners",
+        "1",
+        "--max-seeds",
+        "2",
+        "--objective",
+        "epochs",
+        "-q",
+    )
+    done = command_line(*args, "--format", "json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    for row in json.loads(done.stdout)["candidates"]:
+        assert row["epochs"] == row["epochs_2"]
+
+
 @pytest.mark.slow
 def test_the_seeds_that_leave_a_winner_open_can_be_raised(place: Path) -> None:
     """The remedy that a study names is an option of the search, too; the table says how long each score was trained for."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from archdsl.cli.output import tell
 from archdsl.cli.views.study_progress import fresh
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.report.text import printable
 from archdsl.runs.conditions import worth_saying
 from archdsl.runs.events import WARNING, warnings_in
@@ -42,7 +43,7 @@ class Following:
     ) -> None:
         search = self.execution.search
         if search.reused:
-            tell(self.stream, f"{search.reused} results were there already")
+            tell(self.stream, f"{many(search.reused, 'result was', 'results were')} there already")
 
     def __call__(self, event: Event, search: Search) -> None:
         """Say an event."""
@@ -68,8 +69,13 @@ class Following:
             if score.values is not None
             else search.failed.get(job.number, event.status)
         )
-        best = search.best()
-        top = f"; best {self._shown(objective.value(best[0][2][0]))}" if best else ""
+        # By what has ended, as the line is; decisions wait for the virtual clock.
+        ended = [(search.order.jobs[n].rung, -s.values[0]) for n, s in search.known.items() if s.values is not None]
+        top = ""
+        if ended:
+            rung, best = max(ended)
+            of = f" of {many(search.order.rungs[rung], 'epoch')}" if len(search.order.rungs) > 1 else ""
+            top = f"; best{of} {self._shown(objective.value(-best))}"
         return f"{search.trained}  {search.label(job)}: {how}{top}{self._left(search)}"
 
     def _shown(self, value: float) -> str:
