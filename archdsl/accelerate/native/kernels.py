@@ -273,17 +273,21 @@ def at(t: Tensor | None) -> int | None:
 
 def _signature(compiler: str, flags: tuple[str, ...], sources: tuple[Path, ...]) -> str:
     """A name for the source, the compiler and the processor: home folders are shared between machines."""
-    try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
-        processor = [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]
-    except OSError:
-        processor = [platform.processor()]
     parts = (
         [source.read_bytes() for source in (*sources, *HEADERS)],
         compiler,
         os.stat(compiler).st_size,
         flags,
         platform.machine(),
-        processor,
+        processor_lines(),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def processor_lines() -> list[str]:
+    """What the system says of the processor's model and its instructions."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+    except OSError:
+        return [platform.processor()]
+    return [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]
