@@ -185,24 +185,29 @@ def _place(part: Part, kind: torch.dtype, narrow: bool) -> Place | None:
         return None
     asked = {"-DBF16": kind is torch.bfloat16, "-DNARROW": narrow, "-DPARTIAL": part == "partial"}
     flags = (*FLAGS, *(flag for flag, taken in asked.items() if taken))
-    folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
-    if folder is None:
-        return None
     sources = SOURCES[part]
-    return Place(compiler, flags, folder / f"kernels-{part}-{_signature(compiler, flags, sources)}.so", sources)
+    name = f"kernels-{part}-{_signature(compiler, flags, sources)}.so"
+    folder = _folder(own_path(wanted) if wanted else cache_base() / "native", name)
+    return None if folder is None else Place(compiler, flags, folder / name, sources)
 
 
-def _folder(wanted: Path) -> Path | None:
-    """The folder itself where nobody else can write it and we can; else a private one for this process."""
+def _folder(wanted: Path, name: str) -> Path | None:
+    """The folder itself where nobody else can write it, and we can or have this library there; else a private one for this
+    process.
+    """
     why = distrust(wanted)
     existing = next((part for part in (wanted, *wanted.parents) if part.exists()), wanted)
     if not why and not existing.is_dir():
         why = f"{existing} is not a folder"
-    if not why and not os.access(existing, os.W_OK) and not any(wanted.glob("kernels-*.so")):
+    if not why and not os.access(existing, os.W_OK) and not (wanted / name).exists():
         why = f"{existing} cannot be written"
     if not why:
         return wanted
-    own = _own_folder()
+    try:
+        own = _own_folder()
+    except OSError as error:  # nothing can be written on this machine
+        notice(f"no compiled kernels, torch's own do the work: {why}, and {error.strerror}")
+        return None
     if unsafe := distrust(own):
         notice(f"no compiled kernels, torch's own do the work: {why}, and {unsafe}")
         return None
