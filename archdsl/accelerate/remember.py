@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 
+from archdsl.accelerate.native.kernels import processor_lines
 from archdsl.data.roots import cache_base
 from archdsl.notices import notice
 from archdsl.runs.run import NUMERICS
@@ -22,10 +23,22 @@ FORMS = 2  # raised when a probe tries other forms: earlier answers knew fewer
 
 
 def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
-    """A name for the net's shapes and kinds of layers, the batch, the machine, torch and our numerics."""
-    layers = [(type(m).__name__, [tuple(p.shape) for p in m.parameters(recurse=False)]) for m in model.modules()]
-    machine = (platform.node(), platform.machine(), os.cpu_count(), threads, torch.__version__, NUMERICS, FORMS)
-    return hashlib.sha256(repr((layers, shape, machine)).encode()).hexdigest()[:16]
+    """A name for the net's layers with their settings, such as strides, and what is between them, the batch, the machine, torch
+    and our numerics.
+    """
+    layers = [
+        (type(m).__name__, m.extra_repr(), [tuple(p.shape) for p in m.parameters(recurse=False)], _between(m))
+        for m in model.modules()
+    ]
+    # Containers on several machines may have one name and one home.
+    machine = (platform.node(), platform.machine(), processor_lines(), os.cpu_count(), threads)
+    return hashlib.sha256(repr((layers, shape, machine, torch.__version__, NUMERICS, FORMS)).encode()).hexdigest()[:16]
+
+
+def _between(module: nn.Module) -> list[str]:
+    """What a graph does besides calling its layers, such as a sum."""
+    nodes = module.graph.nodes if isinstance(module, fx.GraphModule) else ()
+    return [getattr(node.target, "__name__", str(node.target)) for node in nodes if node.op.startswith("call_f")]
 
 
 def recall(name: str) -> dict[str, Any] | None:

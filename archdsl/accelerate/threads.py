@@ -1,8 +1,10 @@
-"""What torch reads from the environment when it is imported: how threads wait for each other, what Metal may leave out."""
+"""Threads: what torch reads from the environment when it is imported, how many it has, and how long they have waited."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # About 10 microseconds: longer than a small layer's threads wait for each other, shorter than a time slice.
@@ -31,6 +33,18 @@ def yield_cores() -> None:
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+
+
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """For a block that may take fewer threads, as a plan does: torch has as many after it as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def waited() -> float:

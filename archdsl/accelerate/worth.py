@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -74,12 +75,13 @@ def size(model: nn.Module, shape: tuple[int, ...]) -> Size:
     between = sum(n.op in ("call_function", "call_method") for m in copy.modules() for n in _nodes(m))
     found: list[tuple[float, int]] = []
 
-    def note(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+    def note(layer: nn.Module, given: tuple[Any, ...], made: Any) -> None:
         own = list(layer.parameters())
         # Each number of the result takes as many products as a filter has numbers.
         multiplies = isinstance(layer, nn.Linear | _ConvNd)
         flops = 2.0 * made.numel() * own[0].numel() / own[0].shape[0] if multiplies else 0.0
-        found.append((flops, sum(v.numel() for v in (*given, made, *own))))
+        # A layer may be given other things than numbers, such as None for a mask that it does not have.
+        found.append((flops, sum(v.numel() for v in (*given, made, *own) if isinstance(v, Tensor))))
 
     for layer in leaves:
         layer.register_forward_hook(note)

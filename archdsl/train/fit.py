@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from archdsl.accelerate.threads import kept_threads
 from archdsl.data.batches import Resident
 from archdsl.emit.build import build
 from archdsl.errors import EnvError, InternalError
@@ -82,7 +83,7 @@ def fit(
     options = options if options is not None else FitOptions(**options_by_name)
     known_precision(options.speed)
     out = Path(options.out)
-    with StopOnSignal(options.stop) as signals, joined(options.device) as distributed:
+    with StopOnSignal(options.stop) as signals, joined(options.device) as distributed, kept_threads():
         experiment = distributed.broadcast(
             identified(experiment, options.data_root, out) if distributed.leads else None
         )

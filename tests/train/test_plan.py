@@ -15,6 +15,7 @@ from torch import nn
 
 import archdsl
 from archdsl.accelerate import plan as plans
+from archdsl.accelerate import remember as remembering
 from archdsl.accelerate.plan import Plan, choose, forward_context, prepare
 from archdsl.accelerate.remember import recall, remember, signature
 
@@ -236,6 +237,22 @@ def test_the_signature_sees_shapes_and_batch(net: nn.Module) -> None:
     wider = archdsl.model("conv(8) bn relu maxpool drop(0.5) gap linear(4)", input=(3, 8, 8), classes=4)
     names = {signature(net, BATCH, 1), signature(wider, BATCH, 1), signature(net, (8, *BATCH[1:]), 1)}
     assert len(names) == 3
+
+
+def test_the_signature_sees_what_shapes_do_not_tell(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strides, windows and sums: a net that takes a quarter of the time is another one. And another processor of one name."""
+    texts = [
+        "conv(4) bn relu gap linear(4)",
+        "conv(4, s=2) bn relu gap linear(4)",
+        "conv(4) bn relu maxpool gap linear(4)",
+    ]
+    texts += ["conv(4) bn relu maxpool(3) gap linear(4)", "conv(4) res(bn relu) gap linear(4)"]
+    names = {signature(archdsl.model(text, input=(3, 8, 8), classes=4), BATCH, 1) for text in texts}
+    assert len(names) == len(texts)
+    before = signature(net, BATCH, 1)
+    assert before == signature(net, BATCH, 1)
+    monkeypatch.setattr(remembering, "processor_lines", lambda: ["model name: another"])
+    assert signature(net, BATCH, 1) != before
 
 
 def test_the_context_lowers_the_forward_pass_alone() -> None:

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
-from archdsl.accelerate.threads import SPINS, yield_cores
+from archdsl.accelerate.plan import PLAIN
+from archdsl.accelerate.threads import SPINS, kept_threads, yield_cores
+from archdsl.settings.experiment import TrainSettings
+from archdsl.train.fit import fit
+
+from .nets import experiment, small_net
 
 
 def test_waiting_threads_spin_for_a_moment_and_then_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +35,12 @@ def test_a_users_own_setting_stays(monkeypatch: pytest.MonkeyPatch, name: str, v
     yield_cores()
     assert os.environ[name] == value
     assert os.environ.get("GOMP_SPINCOUNT") == (value if name == "GOMP_SPINCOUNT" else None)
+
+
+def test_a_run_of_fewer_threads_leaves_the_next_one_of_the_process_all(tmp_path: Path) -> None:
+    """A notebook trains several nets, and each one's plan is chosen for the threads of the machine."""
+    settings = TrainSettings(epochs=1, batch=64)
+    with kept_threads():
+        torch.set_num_threads(3)
+        fit(small_net(), experiment(settings, 64), out=tmp_path, device="cpu", plan=replace(PLAIN, threads=1))
+        assert torch.get_num_threads() == 3

@@ -13,11 +13,14 @@ from archdsl.accelerate.plan import PLAIN, Plan
 from archdsl.api import Spec, experiment_of, load
 from archdsl.emit.build import build
 from archdsl.runs.correct import correct
+from archdsl.runs.events import Warned
 from archdsl.runs.run import Run
+from archdsl.runs.store.checkpoint import load_checkpoint
 from archdsl.runs.store.log import read_events
 from archdsl.settings.experiment import Experiment, TrainSettings
 from archdsl.study.plan.cells import seeded
 from archdsl.train.fit import fit
+from archdsl.train.fused import fit as together
 from archdsl.train.fused.eligible import why_not_fusable
 from archdsl.train.fused.fit import fit_together
 from archdsl.train.fused.loop import NotFusable
@@ -73,6 +76,7 @@ def epochs(run: Run) -> list[list[float]]:
             "net conv(6) gn(2) relu maxpool(4) cat(conv(4, groups=2) | dwconv) ln gelu se(2) flatten drop(0.2) linear(10)",
             {"train": "adamw(1e-3) smooth(0.1)", "more": "mixup(0.3)"},
         ),  # layers that are asked copy by copy
+        ("net conv(4, s=4) relu blend(id | conv(4) relu) gap drop(0.2) linear(10)", {}),  # a layer of several values
     ],
 )
 def test_each_seed_has_the_losses_of_a_run_of_its_own(tmp_path: Path, net: str, given: dict[str, str]) -> None:
@@ -132,12 +136,50 @@ def test_stopped_runs_go_on_by_themselves(tmp_path: Path) -> None:
         )
     assert len(list((tmp_path / "a").glob("*/checkpoint*"))) >= 2
     assert not list((tmp_path / "a").glob("*/claim.json"))
+    for folder in (tmp_path / "a").iterdir():
+        checkpoint = load_checkpoint(folder)
+        assert checkpoint is not None
+        state = checkpoint[1]
+        assert state["step"] == 5
+        assert state["images"] == 5 * 16  # of an epoch of 4 steps, and of a part of one
+        assert state["seconds"] > state["last"]["seconds"]
     with pytest.raises(NotFusable, match="begun before"):
         fit_together(spec.trace, every, options)
     for e in every:
         went_on = fit(build(spec.trace), e, options)
         straight = fit(build(spec.trace), e, FitOptions(out=tmp_path / "b", device="cpu", plan=PLAIN))
         torch.testing.assert_close(epochs(went_on), epochs(straight), rtol=1e-4, atol=1e-4)
+
+
+def test_the_evaluations_of_an_ode_are_a_figure_of_each_seed(tmp_path: Path) -> None:
+    for alone, fused in both(tmp_path, "net conv(4, s=4) ode(conv(4) tanh, t=0.5) gap linear(10)", seeds=2):
+        assert fused.result is not None
+        assert alone.result is not None
+        assert set(fused.result) == set(alone.result)
+        assert fused.result["evaluations"] == alone.result["evaluations"] > 0
+
+
+def test_what_is_said_of_other_runs_is_said_of_each_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "others_said", lambda out, e, again: [f"seed {e.train.seed}: on other data"])
+    spec, every = experiments("net conv(4, s=4) relu gap linear(10)", seeds=2)
+    said: list[tuple[int, str]] = []
+    options = FitOptions(out=tmp_path, device="cpu", plan=PLAIN)
+    fit_together(spec.trace, every, options, lambda n, e: said.append((n, e.text)) if isinstance(e, Warned) else None)
+    assert said == [(n, f"seed {n}: on other data") for n in (0, 1)]
+
+
+def test_memory_that_does_not_suffice_for_all_leaves_each_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before the first step, as where their data and weights are put on the device."""
+
+    def full(*given: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(together, "fuse", full)
+    spec, every = experiments("net conv(4, s=4) relu gap linear(10)", seeds=2)
+    with pytest.raises(NotFusable, match="memory does not suffice"):
+        fit_together(spec.trace, every, FitOptions(out=tmp_path, device="cpu", plan=PLAIN))
 
 
 def test_a_seed_that_diverges_leaves_the_others_to_themselves(tmp_path: Path) -> None:

@@ -44,6 +44,16 @@ def test_the_size_of_a_net_is_counted_without_running_it() -> None:
     assert next(model.parameters()).device.type == "cpu"
 
 
+def test_a_layer_that_is_given_none_is_counted() -> None:
+    """The part of a windowed attention that turns queries by their place has no mask."""
+    net = archdsl.model(
+        "patch(4, 24) attend(conv(24, 1) | id | conv(12, 1), 3, window=4, rotary) gap linear(4)",
+        input=(3, 32, 32),
+        classes=4,
+    )
+    assert size(net, (2, 3, 32, 32)).flops > 0
+
+
 def test_twice_the_batch_is_twice_the_work_and_the_same_launches() -> None:
     one, two = (size(net("vgg[16x2,32x2] +bn"), (n, 3, 32, 32)) for n in (64, 128))
     assert two.flops == 2 * one.flops

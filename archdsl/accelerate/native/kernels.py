@@ -185,24 +185,29 @@ def _place(part: Part, kind: torch.dtype, narrow: bool) -> Place | None:
         return None
     asked = {"-DBF16": kind is torch.bfloat16, "-DNARROW": narrow, "-DPARTIAL": part == "partial"}
     flags = (*FLAGS, *(flag for flag, taken in asked.items() if taken))
-    folder = _folder(own_path(wanted) if wanted else cache_base() / "native")
-    if folder is None:
-        return None
     sources = SOURCES[part]
-    return Place(compiler, flags, folder / f"kernels-{part}-{_signature(compiler, flags, sources)}.so", sources)
+    name = f"kernels-{part}-{_signature(compiler, flags, sources)}.so"
+    folder = _folder(own_path(wanted) if wanted else cache_base() / "native", name)
+    return None if folder is None else Place(compiler, flags, folder / name, sources)
 
 
-def _folder(wanted: Path) -> Path | None:
-    """The folder itself where nobody else can write it and we can; else a private one for this process."""
+def _folder(wanted: Path, name: str) -> Path | None:
+    """The folder itself where nobody else can write it, and we can or have this library there; else a private one for this
+    process.
+    """
     why = distrust(wanted)
     existing = next((part for part in (wanted, *wanted.parents) if part.exists()), wanted)
     if not why and not existing.is_dir():
         why = f"{existing} is not a folder"
-    if not why and not os.access(existing, os.W_OK) and not any(wanted.glob("kernels-*.so")):
+    if not why and not os.access(existing, os.W_OK) and not (wanted / name).exists():
         why = f"{existing} cannot be written"
     if not why:
         return wanted
-    own = _own_folder()
+    try:
+        own = _own_folder()
+    except OSError as error:  # nothing can be written on this machine
+        notice(f"no compiled kernels, torch's own do the work: {why}, and {error.strerror}")
+        return None
     if unsafe := distrust(own):
         notice(f"no compiled kernels, torch's own do the work: {why}, and {unsafe}")
         return None
@@ -273,17 +278,21 @@ def at(t: Tensor | None) -> int | None:
 
 def _signature(compiler: str, flags: tuple[str, ...], sources: tuple[Path, ...]) -> str:
     """A name for the source, the compiler and the processor: home folders are shared between machines."""
-    try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
-        processor = [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]
-    except OSError:
-        processor = [platform.processor()]
     parts = (
         [source.read_bytes() for source in (*sources, *HEADERS)],
         compiler,
         os.stat(compiler).st_size,
         flags,
         platform.machine(),
-        processor,
+        processor_lines(),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def processor_lines() -> list[str]:
+    """What the system says of the processor's model and its instructions."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+    except OSError:
+        return [platform.processor()]
+    return [line for line in told.splitlines() if line.split("\t")[0] in ("model name", "flags", "Features")]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 from archdsl.emit.build import build
 from archdsl.errors import InternalError
 from archdsl.ir.trace import Trace
-from archdsl.runs.events import EpochDone, Event, Finished, Stopped
-from archdsl.runs.identify import identified, with_data
+from archdsl.runs.events import EpochDone, Event, Finished, Stopped, Warned
+from archdsl.runs.identify import identified, others_said, with_data
 from archdsl.runs.run import Run, find_run, load_run
 from archdsl.runs.store.lock import RunLocked
 from archdsl.runs.writer import RunFolder
@@ -58,22 +58,28 @@ def fit_together(
         options = replace(options, plan=replace(options.plan, graph=False, compile=False))
     first = identified(experiments[0], options.data_root).data.fingerprint
     experiments = [with_data(e, first) for e in experiments]  # they differ in their seed alone
-    with StopOnSignal(options.stop) as signals, ExitStack() as stack, explained(experiments[0]):
+    with StopOnSignal(options.stop) as signals, ExitStack() as stack, explained(experiments[0]), _enough_memory():
         setups = [prepare(build(trace), e, options, Distributed(), signals.wanted) for e in experiments]
         fused = fuse(trace, len(setups), setups[0].device)
         trainer = FusedTrainer([s.job for s in setups], fused, setups[0].plan)
         recorders = _opened(experiments, setups, options, listen, stack)
         signals.patient = True
-        try:
-            stopped = _followed(trainer, recorders)
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise NotFusable("memory does not suffice for all of them") from error
-            raise
+        stopped = _followed(trainer, recorders)
         folders = [k.folder.path for k in recorders if k.folder is not None]
     if stopped:
         raise Interrupted(signals.received or 2, folders[0])
     return [load_run(path) for path in folders]
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Fewer of them may find room where all together do not: from their data on, not in a step alone."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise NotFusable("memory does not suffice for all of them") from error
+        raise
 
 
 def _opened(
@@ -86,6 +92,8 @@ def _opened(
     """A folder for each run, none of which was begun before."""
     out = Path(options.out)
     recorders = []
+    # Asked before a folder is made; a run on other data that was interrupted stays as it is.
+    said = [others_said(out, experiment, again=True) for experiment in experiments]
     words = f"one of {len(setups)} seeds that are trained as one net"
     for number, (experiment, setup) in enumerate(zip(experiments, setups, strict=True)):
         try:
@@ -96,9 +104,11 @@ def _opened(
         if find_run(out, experiment) is not None:
             raise NotFusable("one of them was begun before")
         recorders.append(Recorder(folder, partial(listen, number), changed=data_change(setup, experiment, options)))
-    for recorder, setup in zip(recorders, setups, strict=True):
+    for recorder, setup, others in zip(recorders, setups, said, strict=True):
         recorder.describe(setup)
         recorder.tell(replace(setup.started, notes=(*setup.started.notes, words)))
+        for text in (*others, *(recorder.folder.warnings if recorder.folder is not None else [])):
+            recorder.tell(Warned(text))
     return recorders
 
 

@@ -28,7 +28,7 @@ from archdsl.train.job import Job, steps_left
 from archdsl.train.metrics import Figures, HitMeter, Meter
 from archdsl.train.optim import Update
 from archdsl.train.replica import SeedReplica, progress_listeners
-from archdsl.train.scores import Scores
+from archdsl.train.scores import Scores, evaluations
 from archdsl.train.state import Spent
 from archdsl.train.step import forward, train_step
 
@@ -67,12 +67,13 @@ class FusedTrainer:
             epoch, begin = self.step // job.per_epoch + 1, time.perf_counter()
             figures = self._epoch(epoch)
             self.fused.give(self.models)
+            # A replica's part of the time on the device.
+            seconds = (time.perf_counter() - begin) / len(self.replicas)
+            self._count(seconds)
             if figures is None:
-                self._count((time.perf_counter() - begin) / len(self.replicas))
                 yield from ((n, Stopped(epoch, self.step)) for n in range(len(self.replicas)))
                 return
-            # A replica's part of the time on the device.
-            yield from self._end_epoch(epoch, figures, (time.perf_counter() - begin) / len(self.replicas))
+            yield from self._end_epoch(epoch, figures, seconds)
         scores: dict[str, list[Scores]] = {}
         hits = [HitMeter(self.device) for _ in self.replicas]
         for part, feeds in (
@@ -87,6 +88,8 @@ class FusedTrainer:
             state = replica.state
             state.correct = meter.correct(len(replica.job.test))
             found = {name: value for own in scores.values() for name, value in own[n].read().items()}
+            mine = replica.job
+            found |= evaluations(mine.model, mine.test, mine.normalise, mine.settings.evalbatch, mine.context)
             yield n, state.finished(state.early_stopping.kept(state.last), figures_of_test, found)
 
     def _epoch(self, epoch: int) -> list[Figures] | None:
@@ -120,7 +123,6 @@ class FusedTrainer:
             self._evaluate(feeds, [Meter(self.device) for _ in feeds]) if feeds else [(None, None)] * len(states)
         )
         finished = []
-        self._count(seconds)
         for state, now, validated in zip(states, figures, valid, strict=True):
             finished.append(state.finish_epoch(epoch, now, validated, self.update.rate, seconds, state.meter.seen))
         yield from enumerate(finished)

@@ -68,17 +68,18 @@ class Dice:
 
 
 class Copies(nn.Module):
-    """A layer of each copy by itself, on its own part of what arrives."""
+    """A layer of each copy by itself, on its own part of each value that arrives."""
 
     def __init__(self, copies: Sequence[nn.Module], dice: Dice) -> None:
         super().__init__()
         self.copies = nn.ModuleList(copies)
         self._dice = dice
 
-    def forward(self, x: Tensor) -> Tensor:
-        parts = x.chunk(len(self.copies), 1)
+    def forward(self, *values: Tensor) -> Tensor:
+        parts = [x.chunk(len(self.copies), 1) for x in values]
         # A clone has the memory layout of the copy's own value, and the layout is the order of the draws.
-        return torch.cat([self._dice.call(n, m, parts[n].clone()) for n, m in enumerate(self.copies)], 1)
+        made = [self._dice.call(n, m, *(part[n].clone() for part in parts)) for n, m in enumerate(self.copies)]
+        return torch.cat(made, 1)
 
 
 class Linears(nn.Module):
