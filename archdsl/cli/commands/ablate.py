@@ -151,7 +151,7 @@ def command(
     if columns:
         check_columns(results_of(chosen, runner, requested.wanted, look=False), columns)
     if dry_run:
-        _preview(chosen, runner, jobs, device, format, detect, requested)
+        _preview(chosen, runner, jobs, device, format, detect, requested, again)
         return
     check_writable(runs)
     if missing_data and runner.missing:
@@ -168,6 +168,9 @@ def command(
             runner = execution.runner
     results = results_of(chosen, runner, current if current is not None else requested.wanted)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
+    others = sum(a.states.get("foreign", 0) for a in results.arms)
+    if others and not again:
+        say(f"note: --again trains {'the foreign run' if others == 1 else f'the {others} foreign runs'} again")
     if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
         raise SystemExit(SOME_FAILED)
 
@@ -246,10 +249,12 @@ def _preview(
     format: str,
     detect: str | None,
     requested: ConditionOptions,
+    again: bool,
 ) -> None:
     from archdsl.study.execute.execution import results_of
     from archdsl.study.execute.worker_budget import worker_budget
     from archdsl.study.plan.estimate import time_left
+    from archdsl.study.plan.plan import DAMAGED
     from archdsl.study.report.tables import duration, preview
     from archdsl.study.report.tuning_text import beforehand
 
@@ -268,4 +273,7 @@ def _preview(
     states = [(cell.arm, found[cell.key]) for cell in runner.every]
     results = results_of(chosen, runner, requested.wanted, look=False)
     notes = [*before, *planned_notes(results, detect, format)]
-    put_study(preview(results, states, time.seconds, time.basis, count, notes), results.metric, format)
+    known = {cell.key for cell in runner.missing}
+    lost = [c for c in runner.every if c.key not in known and found[c.key].status in ("foreign", DAMAGED)]
+    left = 0 if again else len(lost)
+    put_study(preview(results, states, time.seconds, time.basis, count, notes, left), results.metric, format)

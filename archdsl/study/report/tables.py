@@ -213,6 +213,7 @@ def preview(
     basis: str,
     jobs: int,
     more: Sequence[str] = (),
+    left: int = 0,
 ) -> Table:
     """What `--dry-run` prints: arms with their runs, costs and what is there already.
 
@@ -221,6 +222,7 @@ def preview(
         seconds: the estimate for what is missing, over all workers.
         basis: what the estimate rests on.
         more: notes to show below.
+        left: runs that are there, do not count, and are not trained again: of other conditions, or damaged.
     """
     rows: list[tuple[Cell, ...]] = []
     more_columns, more_cells, plan = (
@@ -231,7 +233,7 @@ def preview(
         totals = arm.arm.totals
         rows.append((arm.name, len(results.seeds), cached, totals["params"], totals["macs"], totals["depth"], *cells,
                      arm.arm.spec.hash))  # fmt: skip
-    missing, every = sum(1 for _, f in found if f.status not in ("finished", "diverged")), len(found)
+    missing, every = sum(1 for _, f in found if f.status not in ("finished", "diverged")) - left, len(found)
     columns = (Column("arm"), Column("runs", "int"), Column("cached", "int"), Column("params", "int"),
                Column("MACs", "compact", key="macs"), Column("depth", "int"), *more_columns, Column("hash"))  # fmt: skip
     workers = f"{many(jobs, 'worker')}"
@@ -244,10 +246,20 @@ def preview(
         notes=(
             f"{most}{missing} of {many(every, 'run')} {'is' if missing == 1 else 'are'} missing; "
             + (f"{most}{time}" if missing else "nothing is left to run"),
+            *([_left(left)] if left else []),
             *(plan or ([_detectable(results)] if len(results.arms) > 1 else [])),
             *more,
             *results.notes,
         ),
+    )
+
+
+def _left(count: int) -> str:
+    """What is said of runs that a study neither counts nor trains."""
+    said = ("is", "does", "it") if count == 1 else ("are", "do", "them")
+    return (
+        f"{many(count, 'run')} of other conditions, or damaged, {said[0]} there and {said[1]} not count: --again trains "
+        f"{said[2]} again"
     )
 
 
