@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.data.fingerprint import fingerprint, short
 from archdsl.errors import ArchError, EnvError
-from archdsl.runs.run import Run, on_other_data, same_text
+from archdsl.runs.recorded import folder_of
+from archdsl.runs.run import Run, identity, on_other_data, place_of, same_text
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.lock import held
+from archdsl.runs.store.settings import read_settings
 from archdsl.words.data.heads import own_path
 from archdsl.words.data.values import Own
 
@@ -112,3 +115,27 @@ def settled_fingerprint(runs: Iterable[Run]) -> str:
     """The fingerprint that most of these runs have, "" where none has one."""
     known = [run.fingerprint for run in runs if run.done and run.fingerprint]
     return max(sorted(set(known)), key=known.count, default="")
+
+
+def check_found(spec: str, out: Path, experiment: Experiment) -> None:
+    """Refuse a spec that is the folder of a run in whose place another one would be shown, resumed or trained: it was renamed,
+    and its name lacks the hash and the seed by which a run is looked for.
+
+    Raises:
+        ArchError: the run of the experiment is, or would be, in another folder of ``out``.
+    """
+    folder, own = folder_of(spec), False
+    if folder is None:
+        return
+    with suppress(ArchError, OSError, ValueError):
+        own = read_settings(folder).get("identity") == identity(experiment) and folder.parent.samefile(out)
+    if not own:
+        return
+    place = place_of(out, experiment, again=True)
+    if not place.exists():
+        remedy = f"rename it to {place}; the name of a run ends in its hash and its seed"
+    elif not place.samefile(folder):
+        remedy = f"{place} has the run of this experiment: name that one"
+    else:
+        return
+    raise ArchError(f"{folder} is not the folder in which this run is looked for", help=remedy)

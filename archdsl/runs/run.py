@@ -16,7 +16,7 @@ from archdsl.atomic import read_object, read_stored, writing
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.expand.graph import Declared
 from archdsl.runs.facts import Facts, facts_of
-from archdsl.runs.numbered import numbered, unused
+from archdsl.runs.numbered import numbered, other_names, unused
 from archdsl.runs.store.checkpoint import Checkpoints
 from archdsl.runs.store.log import read_events
 from archdsl.runs.store.remedy import remedy
@@ -221,7 +221,8 @@ def find_run(out: Path, experiment: Experiment) -> Run | None:
 
 
 def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
-    """Where the run of an experiment is or goes. Runs on other data, and experiments that share eight digits, get numbers.
+    """Where the run of an experiment is or goes. Runs on other data, and experiments that share eight digits, get numbers. One
+    that was made under another name of the spec is the run, too, where none has its own name.
 
     Args:
         again: a folder of this name whose settings are damaged is to be trained again, and so counts as that of the experiment.
@@ -230,7 +231,8 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
         StoreError: there is none but a folder whose settings are damaged, or a newer archdsl wrote them.
     """
     own, damaged = identity(experiment), list[tuple[Path, StoreError]]()
-    stem = out / f"{_called(experiment)}-{experiment.digest}-s{experiment.train.seed}"
+    end = f"-{experiment.digest}-s{experiment.train.seed}"
+    stem = out / f"{_called(experiment)}{end}"
     for path in numbered(stem, (SETTINGS, SPEC)):
         try:
             if read_settings(path).get("identity") == own:
@@ -242,6 +244,10 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
                 raise
             damaged.append((path, error))
     if not damaged:
+        for path in other_names(stem, end, (SPEC,)):
+            with suppress(ArchError, OSError, ValueError):
+                if read_settings(path).get("identity") == own:
+                    return path
         return unused(stem, (SETTINGS, SPEC))
     if not again:
         raise damaged[0][1]

@@ -212,6 +212,22 @@ def test_a_run_is_found_from_within_its_folder(run: Run, monkeypatch: pytest.Mon
         assert sorted(p.name for p in folder.iterdir()) == before
 
 
+def test_a_renamed_run_is_no_other_one_trained_in_its_place(run: Run) -> None:
+    folder = trained(run, TINY)
+    named = folder.rename(folder.with_name(f"of-Ann-{folder.name}"))
+    assert trained(run, str(named)) == named
+    best = named.rename(folder.with_name("best"))
+    for options, remedy in ((), f"rename it to {folder}"), (("--again",), f"rename it to {folder}"):
+        refused = run("train", str(best), "-q", *options)
+        assert refused.code == 2, refused.err
+        assert "best is not the folder in which this run is looked for" in refused.err
+        assert remedy in refused.err
+    assert [path.name for path in Path("runs").iterdir()] == ["best"]
+    assert trained(run, TINY) == folder
+    assert f"{folder} has the run of this experiment: name that one" in run("train", str(best / "spec.arch")).err
+    assert trained(run, str(best), "--runs", "other").parent == Path("other")
+
+
 def test_a_run_is_not_resumed_and_begun_again_at_once(run: Run) -> None:
     refused = run("train", TINY, "--resume", "--again")
     assert refused.code == 2

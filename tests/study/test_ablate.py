@@ -186,6 +186,14 @@ def test_results_of_another_torch_are_foreign_until_they_are_made_anew(
     assert done.returncode == 3
     assert sorted((r["finished"], r["runs"]) for r in json.loads(done.stdout)["arms"]) == [(1, 2), (2, 2)]
     assert any(r["others"] == "1 foreign" for r in json.loads(done.stdout)["arms"])
+    assert "note: --again trains the foreign run again" in done.stderr
+    for option, missing in (
+        ((), "0 of 4 runs are missing; nothing is left to run"),
+        (("--again",), "1 of 4 runs is missing"),
+    ):
+        dry = " ".join(here(*WHOLE, "--dry-run", *option, cwd=place).stdout.split())
+        assert missing in dry
+        assert ("--again trains them again" in dry) is not bool(option)
     again = cli(*WHOLE, "--again", "--jobs", "1", cwd=place)
     assert again.returncode == 0, again.stderr
     assert [(r["finished"], r["runs"]) for r in json.loads(again.stdout)["arms"]] == [(2, 2), (2, 2)]

@@ -80,6 +80,25 @@ def test_a_run_is_found_where_the_one_before_it_was_deleted(tmp_path: Path) -> N
     assert finished(tmp_path, two) == paths[0]
 
 
+def test_a_run_is_found_where_the_file_of_its_spec_had_another_name(tmp_path: Path) -> None:
+    one, other = experiment(), replace(experiment(), name="renamed")
+    path = finished(tmp_path, one)
+    assert place_of(tmp_path, other) == path
+    seed = replace(other, train=replace(other.train, seed=1))
+    assert place_of(tmp_path, seed).name.startswith("renamed-")
+    os.utime(tmp_path, ns=(0, 0))
+    assert place_of(tmp_path, other) == path
+    path = path.rename(path.with_name(f"of-Ann-{path.name}-2"))
+    assert place_of(tmp_path, one) == place_of(tmp_path, other) == path
+    assert place_of(tmp_path, with_data(other, "a" * 64)).name.startswith(
+        "renamed-"
+    )  # a run on other data is another run
+    (path / "settings.json").write_text("{bad")
+    own = finished(tmp_path, other)
+    assert own.name.startswith("renamed-")
+    assert place_of(tmp_path, other) == place_of(tmp_path, one) == own
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     first = begun(tmp_path, experiment())
     with pytest.raises(EnvError, match="is being written by process"):

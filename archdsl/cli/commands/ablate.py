@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from archdsl.study.execute.execution import Execution
     from archdsl.study.execute.runner import StudyRunner
     from archdsl.study.plan.file import StudyFile
+    from archdsl.study.results.results import Results
 
 SOME_FAILED = 3
 LARGE = 0.1  # a margin of more than ten points is probably meant in per cent
@@ -171,8 +172,7 @@ def command(
     stopped = sequential.stopped if sequential is not None else ""
     results = results_of(chosen, runner, current if current is not None else requested.wanted, stopped=stopped)
     report(results, chosen, runs, format, html, quiet, detect, columns=columns)
-    if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
-        raise SystemExit(SOME_FAILED)
+    _end(results, runner, again)
 
 
 def _check_options(detect: str | None, fuse: str) -> None:
@@ -213,6 +213,17 @@ def _say_idle(given: Mapping[str, bool]) -> None:
 
     if idle := [option for option, wanted in given.items() if wanted]:
         say(f"note: {' and '.join(idle)}: without effect in a dry run")
+
+
+def _end(results: Results, runner: StudyRunner, again: bool) -> None:
+    """Say what trains the runs that do not count, and end with the exit code of a study that is not whole."""
+    from archdsl.cli.output import say
+
+    others = sum(a.states.get("foreign", 0) for a in results.arms)
+    if others and not again:
+        say(f"note: --again trains {'the foreign run' if others == 1 else f'the {others} foreign runs'} again")
+    if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):
+        raise SystemExit(SOME_FAILED)
 
 
 def _register(chosen: StudyFile, runner: StudyRunner) -> None:

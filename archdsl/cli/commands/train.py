@@ -104,7 +104,7 @@ def command(
     experiment = experiment_of(chosen)
     talk(chosen.notes, warnings_alone=quiet)
     requested = ConditionOptions(precision, device, compile, deterministic)
-    experiment, before = _before(experiment, data_root, out, requested, resume, again)
+    experiment, before = _before(spec, experiment, data_root, out, requested, resume, again)
     cached = before is not None
     if before is not None and tensorboard is not None:
         say(f"note: no curves are written to {tensorboard}: the run is finished already")
@@ -158,23 +158,30 @@ def _leads() -> bool:
 
 
 def _before(
-    experiment: Experiment, data_root: Path | None, out: Path, requested: ConditionOptions, resume: bool, again: bool
+    spec: str,
+    experiment: Experiment,
+    data_root: Path | None,
+    out: Path,
+    requested: ConditionOptions,
+    resume: bool,
+    again: bool,
 ) -> tuple[Experiment, Run | None]:
     """The experiment with the fingerprint of its data, and its run if it is finished already: that one is shown, without
     torch.
 
     Raises:
-        ArchError: it was trained under other conditions than are asked for.
+        ArchError: it was trained under other conditions than are asked for, or the folder that ``spec`` names is another one.
         EnvError: the data is missing, or there is nothing to resume.
     """
     if not _leads():
         return experiment, None
     from archdsl.errors import EnvError
     from archdsl.runs.conflicts import check_conflicts
-    from archdsl.runs.identify import identified, others_said
+    from archdsl.runs.identify import check_found, identified, others_said
     from archdsl.runs.run import find_run
 
     experiment = identified(experiment, data_root, out)
+    check_found(spec, out, experiment)
     run = find_run(out, experiment) if not again else None
     if resume and run is None:
         said = others_said(out, experiment)
