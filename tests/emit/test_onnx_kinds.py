@@ -117,6 +117,16 @@ def test_weights_in_a_second_file_where_asked_for(made: Any, tmp_path: Path, mon
         np.testing.assert_allclose(gate.runner(tmp_path / "x.onnx")(x), model.eval()(torch.from_numpy(x)), atol=1e-5)
 
 
+def test_the_second_file_of_small_tensors_and_of_none(made: Any, tmp_path: Path) -> None:
+    """onnx leaves tensors of less than 1024 bytes inside, so that there was no second file, and no export."""
+    spec, model = made("conv(2) relu gap linear(10)")
+    export(model, tmp_path / "x.onnx", Form(spec.input, 10), external=True)
+    assert sorted(os.listdir(tmp_path)) == ["x.onnx", "x.onnx.data"]
+    spec, model = made("relu gap", (10, 4, 4))
+    export(model, tmp_path / "y.onnx", Form(spec.input, 10), external=True)
+    assert sorted(os.listdir(tmp_path)) == ["x.onnx", "x.onnx.data", "y.onnx"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,11 @@ def test_a_seed_of_the_base_is_said_to_have_no_effect(place: Path, here: Cli) ->
     done = here("ablate", "tiny.arch", "--seeds", "2", "--dry-run", cwd=place)
     assert done.returncode == 0, done.stderr
     assert "`seed(7)` has no effect: a study sets the seeds of its runs" in done.stdout
+
+
+def test_a_spec_on_standard_input_is_a_study(place: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at its arms read standard input again, and found that the second text has no network."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TINY.encode()), "utf-8"))
+    done = run("ablate", "-", "--seeds", "2", "--dry-run")
+    assert done.code == 0, done.err
+    assert "4 of 4 runs are missing" in done.out

@@ -81,6 +81,20 @@ def test_the_example_of_ones_own_exercises(tmp_path: Path, capsys: pytest.Captur
     assert main(["exercise", "--worksheet", str(own)]) == 0
 
 
+def test_what_an_answer_states_is_read_without_the_settings_of_its_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `set: [train.epochs=2]` an answer of fifty epochs stated two, and had the word `subset`."""
+    own, answer = tmp_path / "own.yaml", tmp_path / "answer.arch"
+    own.write_text(
+        "exercises: [{title: a, task: b, answer: spec, set: [train.epochs=2, data.subset=9],"
+        " require: [{holds: epochs = 50, hint: c}, {holds: not subset, hint: d}]}]",
+        "utf-8",
+    )
+    answer.write_text("net conv(8) gap linear(10)\ndata fashion-mini\ntrain adam epochs(50)\n", "utf-8")
+    assert main(["exercise", "1", str(answer), "--worksheet", str(own)]) == 0, capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

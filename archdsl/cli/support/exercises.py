@@ -149,8 +149,9 @@ def checked(exercise: Exercise, answer: str, runs: Path) -> list[Outcome]:
     if exercise.answer == "study":
         figures = _of_study(Path(answer))
         return [_outcome(one, figures) for one in exercise.require]
-    spec = load(answer, set=exercise.set)
-    figures = _of_spec(spec)
+    written = load(answer)
+    spec = load(written, set=exercise.set)
+    figures = _of_spec(spec, written)
     late = [_measured(one.holds) for one in exercise.require]
     found = [None if is_late else _outcome(one, figures) for one, is_late in zip(exercise.require, late, strict=True)]
     if any(late) and all(one is None or one.holds for one in found):
@@ -182,20 +183,21 @@ class _Figures:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def _of_spec(spec: Spec) -> _Figures:
+def _of_spec(spec: Spec, written: Spec) -> _Figures:
+    """Figures of a network, and of the text as it is ``written``, before the settings under which it is trained."""
     rows, cost = spec.trace.flat(), spec.cost
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.op.name] = counts.get(row.op.name, 0) + 1
-    epochs = [float(s.value) for s in spec.graph.train if s.entry.name == "epochs" and isinstance(s.value, int)]
+    epochs = [float(s.value) for s in written.graph.train if s.entry.name == "epochs" and isinstance(s.value, int)]
     numbers: dict[str, float | None] = {name: getattr(cost, name) for name in OF_SPEC[:6]} | {
         "field": min(cost.field) if cost.field else None,
         "stride": max(cost.stride) if cost.stride else None,
         "evaluations": evaluations(spec.trace),
-        "modifiers": sum(isinstance(node, ast.Modifier) for node in walk(spec.file)),
+        "modifiers": sum(isinstance(node, ast.Modifier) for node in walk(written.file)),
         "epochs": epochs[0] if epochs else None,
     }
-    return _Figures(numbers, words_of(spec.file) | frozenset(counts), {"data": _data([spec])}, counts)
+    return _Figures(numbers, words_of(written.file) | frozenset(counts), {"data": _data([written])}, counts)
 
 
 def _data(specs: Iterable[Spec]) -> str:

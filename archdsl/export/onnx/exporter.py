@@ -25,6 +25,7 @@ OPSET = 21  # the first with GroupNormalization as one node; every word here has
 OLDEST = 18  # asked for less, torch's exporter writes this one
 # Bytes of weights in one file. A protobuf message ends at 2 GiB, and readers that copy it need as much again.
 LIMIT = 1_500_000_000
+SMALL = 1024  # bytes of a tensor that stays inside where others are in a second file
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,13 @@ def write(proto: onnx.ModelProto, file: Path, external: bool = False) -> None:
     import onnx
 
     weights = file.with_name(f"{file.name}.data")
-    onnx.save_model(proto, file, save_as_external_data=True, location=weights.name, size_threshold=1024)
-    weights.chmod(file.stat().st_mode)  # onnx makes it for the owner alone
+    numbers = [t for t in proto.graph.initializer if t.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)]
+    if all(len(t.raw_data) < SMALL for t in numbers):  # onnx would leave them all inside, and write no second file
+        for tensor in numbers:
+            onnx.external_data_helper.set_external_data(tensor, weights.name)
+    onnx.save_model(proto, file, save_as_external_data=True, location=weights.name, size_threshold=SMALL)
+    if weights.exists():  # a net without weights has none
+        weights.chmod(file.stat().st_mode)  # onnx makes it for the owner alone
 
 
 def _check_masks(model: nn.Module) -> None:

@@ -29,6 +29,7 @@ from archdsl.study.plan.file import StudyFile, read_study, written
 from archdsl.study.plan.reader import MATCHES, METRIC, called, metrics
 from archdsl.study.plan.replaced import into
 from archdsl.study.results.decide import DecisionOptions
+from archdsl.syntax.read import read_stdin
 from archdsl.words.tasks import CLASSIFICATION
 
 STUDY = "study.yaml"
@@ -68,6 +69,7 @@ def select(given: str, options: SelectionOptions) -> StudyFile:
     Raises:
         ArchError: no such study or spec, or options that contradict it.
     """
+    given = read_stdin() if given == "-" else given  # once: each look at the arms reads the bases
     given = given.strip("\n")  # a text is its own name, which a file keeps without them
     path = Path(given) if "\n" not in given and len(given) < 1024 else Path()
     if given and os.path.isfile(Path(given, STUDY)):  # False of a text that is too long for a name
