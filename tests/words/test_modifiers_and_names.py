@@ -116,5 +116,5 @@ def test_pre_activation_moves_nothing_past_another_layer(text: str, what: str) -
     ],
 )
 def test_pre_activation_of_a_part_beside_other_layers_is_refused(text: str, what: str) -> None:
-    with pytest.raises(SpecError, match=f"A210.*`{what}` stands beside other layers"):
+    with pytest.raises(SpecError, match=f"A210.*`{what}` is beside other layers"):
         traced(f"{text} gap linear(10)")

@@ -163,9 +163,9 @@ def pre(term: Node) -> Node | None:
             what = named.label or named.name or "a group"
             raise fail(
                 "A210",
-                f"`+pre` does not apply to a block in which `{what}` stands beside other layers",
+                f"`+pre` does not apply to a block in which `{what}` is beside other layers",
                 named.span,
-                "write its layers out, or make all of the block of such parts without `+pre`",
+                "write its layers out",
             )
         units: list[list[Node]] = []
         for node in (*items[first:], *tail):
