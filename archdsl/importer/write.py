@@ -19,6 +19,7 @@ from archdsl.syntax.format import format
 Written = tuple[str, list[Step], str]  # the text, the steps, a comment on rates of stochastic depth
 Place = frozenset[tuple[int, int]]  # of stochastic depth: the inputs that read what it gives, as step and number
 RESULT = -2  # what reads the network's result
+FACTORS = ("times", "scale")  # which give the same before stochastic depth and behind it
 FAR = 0.5  # the part of the largest rate by which the rate of a place may be another one than the source's
 
 
@@ -62,12 +63,14 @@ def _depths(made: list[tuple[Op, tuple[int, ...]]], output: int, names: dict[int
     Args:
         names: what the layers are called in a place.
     """
-    readers = [(names[at], inputs) for at, (op, inputs) in enumerate(made) if op.name != "droppath" and at in names]
+    passed = ("droppath", *FACTORS)
+    readers = [(names[at], inputs) for at, (op, inputs) in enumerate(made) if op.name not in passed and at in names]
     through: dict[int, set[tuple[int, int]]] = defaultdict(set)
     for name, inputs in (*readers, (RESULT, (output,))):
         for number, before in enumerate(inputs):
-            while before >= 0 and made[before][0].name == "droppath":
-                through[before].add((name, number))
+            while before >= 0 and made[before][0].name in passed:
+                if made[before][0].name == "droppath":
+                    through[before].add((name, number))
                 before = made[before][1][0]
     found: dict[Place, list[float]] = defaultdict(list)
     for at in sorted(through):

@@ -14,6 +14,20 @@ from archdsl.importer.importing import spec_of
 from tests.lift.blocks import SHAPE, Head
 
 
+class Amplifies(nn.Module):
+    """Polynomials of which each triples the rounding of what comes before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(3, 8, 3), nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = 0.9 * torch.tanh(self.conv(x).sum((2, 3)) / 49)
+        for _ in range(12):
+            y = 4 * (y * y * y) - 3 * y
+        return self.linear(y)  # type: ignore[no-any-return]
+
+
 class Middle(Head):
     """What ``way`` says is done to the image."""
 
@@ -90,6 +104,12 @@ def test_whole_numbers_among_the_parameters_are_constants() -> None:
 def test_fewer_digits_on_the_way_are_said() -> None:
     done = spec_of(Middle("autocast").eval(), SHAPE, "autocast")
     assert any("computes with fewer digits on the way" in note for note in done.report.notes)
+
+
+def test_rounding_that_grows_in_the_text_as_well_is_no_matter_of_fewer_digits() -> None:
+    report = spec_of(Amplifies().eval(), (3, 9, 9), "net").report
+    assert report.precision == "float64"
+    assert report.notes == ()
 
 
 def test_code_that_does_not_run_in_double_precision_is_no_bug_of_the_importer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from archdsl.importer.importing import spec_of
@@ -10,7 +11,7 @@ from tests.lift.blocks import Depth
 
 
 class Block(nn.Module):
-    """A residual block with stochastic depth within its branch, at its end, of the sum, or behind the block."""
+    """A residual block with stochastic depth within its branch, before a factor there, at its end, of the sum, or behind."""
 
     def __init__(self, p: float, where: str) -> None:
         super().__init__()
@@ -22,7 +23,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.at(self.bn1(self.one(x)).relu(), "middle")
-        y = self.at(x + self.at(self.bn2(self.two(y)), "end"), "sum")
+        y = self.at(self.bn2(self.two(y)), "factor") * (0.5 if self.where == "factor" else 1)
+        y = self.at(x + self.at(y, "end"), "sum")
         return self.at(y.relu(), "behind")
 
 
@@ -61,3 +63,19 @@ def test_the_head_says_how_far_a_rate_is_from_the_source() -> None:
     text = text_of([0.0, 0.0, 0.1, 0.2], "end")
     assert "+droppath(0.2)" in text
     assert "differ by up to 0.100" in text
+
+
+def test_stochastic_depth_before_a_factor_at_the_end_is_at_the_end() -> None:
+    text = text_of([0.05, 0.1, 0.15, 0.2], "factor")
+    assert "times(0.5)" in text
+    assert "+droppath(0.2)" in text
+    assert "# Stochastic depth" not in text
+
+
+@pytest.mark.parametrize("most", [0.05, 0.1])
+def test_rates_in_single_precision_reach_the_rate_that_was_meant(most: float) -> None:
+    rates = torch.linspace(0, most, 5)[1:].tolist()
+    assert rates[-1] > most  # by rounding
+    text = text_of(rates, "end")
+    assert f"+droppath({most})" in text
+    assert "# Stochastic depth" not in text

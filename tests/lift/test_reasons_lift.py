@@ -50,7 +50,7 @@ IMAGES: dict[str, tuple[Function, nn.Module | None, str]] = {
     "head": (lambda m, x: x.mean(1, keepdim=True).expand(-1, 8, -1, -1), None, "a value that was expanded"),
     "running": (lambda m, x: m(x), nn.InstanceNorm2d(8, track_running_stats=True), "running statistics"),
     "ones": (lambda m, x: functional.pad(x, (0, 1), value=1), None, "padding with other values than zeros"),
-    "power": (lambda m, x: 2**x, None, "the exponent is no number"),
+    "power": (lambda m, x: 2**x, None, "whose exponent is not a number"),
 }
 TOKENS: dict[str, tuple[Function, nn.Module | None, str]] = {
     "heads": (heads, nn.LayerNorm(4, bias=False), "with a scale and no shift"),

@@ -86,8 +86,8 @@ def _growing(rates: list[float]) -> bool:
 
 
 def _top(last: float) -> float:
-    """The rate that the last block is near to: most sources reach it one block later."""
-    return round(-(-(last - 1e-9) // 0.05) * 0.05, 2)
+    """The rate that the last block is near to: most sources reach it one block later, and some compute it in single precision."""
+    return round(-(-(last - 1e-6) // 0.05) * 0.05, 2)
 
 
 def _call(name: str, args: tuple[tuple[str, Any], ...]) -> str:
