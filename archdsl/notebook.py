@@ -54,16 +54,20 @@ def train(
     from archdsl.api import experiment_of, load
     from archdsl.emit.build import build
     from archdsl.runs.conditions import known_precision
+    from archdsl.runs.identify import check_found
     from archdsl.runs.recorded import runs_beside
     from archdsl.study.execute.arguments import known_device
     from archdsl.train.fit import fit
 
     known = load(spec, input=input, classes=classes, data=data, set=set)
+    experiment, given = experiment_of(known), str(spec) if isinstance(spec, str | Path) else spec.name
+    out = Path(runs) if runs is not None else runs_beside(given)
+    check_found(given, out, experiment, data_root)
     return fit(
         build(known.trace),
-        experiment_of(known),
+        experiment,
         listen=listen,
-        out=runs if runs is not None else runs_beside(str(spec) if isinstance(spec, str | Path) else spec.name),
+        out=out,
         data_root=data_root,
         device=known_device(device),
         speed=known_precision(str(precision)),

@@ -27,7 +27,13 @@ def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
     and our numerics.
     """
     layers = [
-        (type(m).__name__, m.extra_repr(), [tuple(p.shape) for p in m.parameters(recurse=False)], _between(m))
+        (
+            type(m).__name__,
+            m.extra_repr(),
+            _plain(m),
+            [tuple(p.shape) for p in m.parameters(recurse=False)],
+            _between(m),
+        )
         for m in model.modules()
     ]
     # Containers on several machines may have one name and one home.
@@ -35,10 +41,26 @@ def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
     return hashlib.sha256(repr((layers, shape, machine, torch.__version__, NUMERICS, FORMS)).encode()).hexdigest()[:16]
 
 
+def _plain(module: nn.Module) -> list[tuple[str, Any]]:
+    """The settings of a layer that are plain values."""
+    kinds = (int, float, str, tuple)  # whole tuples of plain values, such as a stride
+    own = (
+        (k, v) for k, v in vars(module).items() if not k.startswith("_") and k != "training" and isinstance(v, kinds)
+    )
+    return sorted((k, repr(v)) for k, v in own)
+
+
 def _between(module: nn.Module) -> list[str]:
-    """What a graph does besides calling its layers, such as a sum."""
+    """What a graph does, such as a sum or one layer again; layers by the order in which they are met, not by their names."""
     nodes = module.graph.nodes if isinstance(module, fx.GraphModule) else ()
-    return [getattr(node.target, "__name__", str(node.target)) for node in nodes if node.op.startswith("call_f")]
+    met: dict[str, int] = {}
+    return [
+        str(met.setdefault(str(node.target), len(met)))
+        if node.op == "call_module"
+        else getattr(node.target, "__name__", str(node.target))
+        for node in nodes
+        if node.op.startswith("call_")
+    ]
 
 
 def recall(name: str) -> dict[str, Any] | None:

@@ -101,7 +101,10 @@ def _known(
     if any(name not in held for name in targets):
         return None
     columns = [
-        texts(held[name], path, name) if name in classes else _stated(held[name], path, name) for name in targets
+        [None if is_missing(cell) else cell for cell in texts(held[name], path, name)]
+        if name in classes
+        else _stated(held[name], path, name)
+        for name in targets
     ]
     return [dict(zip(targets, row, strict=True)) for row in zip(*columns, strict=True)]
 

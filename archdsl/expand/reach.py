@@ -24,8 +24,12 @@ def reached(file: ast.File) -> set[str]:
     found: set[str] = set()
     waiting: list[ast.Node] = [item for item in file.items if isinstance(item, ast.Statement)]
     while waiting:
-        for node in walk(waiting.pop()):
-            if isinstance(node, ast.Word) and node.name not in found:
+        top = waiting.pop()
+        own = (
+            {p.name for p in top.params or ()} if isinstance(top, ast.Let) else set[str]()
+        )  # they hide lets of their names
+        for node in walk(top):  # `-h` may be minus `h`
+            if isinstance(node, ast.Word | ast.Modifier) and node.name not in own and node.name not in found:
                 found.add(node.name)
                 waiting += [bodies[node.name]] if node.name in bodies else []
     return found

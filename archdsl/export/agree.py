@@ -20,6 +20,7 @@ TIE = 1e-5  # logits nearer to each other, as a fraction of the largest, may cha
 HALF = 2e-2  # the same of float16, which has eleven bits
 PASSES = 128  # with dropout alive, over the largest batch
 SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
+FEW_DIGITS = "leave --half-io out: float16 has about three digits, which are too few for these targets"
 OTHER_OPSET, SOURCE = "another --opset may do better; ", "the source always does: model.py"  # what to do instead
 
 Runner = Callable[[np.ndarray], np.ndarray]
@@ -101,12 +102,15 @@ def _compared(wanted: np.ndarray, given: np.ndarray, batch: int, what: str, form
     if given.shape != wanted.shape:
         return compare(wanted, given, batch, what)
     rounded = None if form.scales is None else _rounded(wanted, form)
+    help = FEW_DIGITS if form.half_ends and form.scales is not None else ""
     wanted, given = _standardised(wanted, form), _standardised(given, form)
     if not form.heads:
-        return compare(wanted, given, batch, what, loose, form.task, rounded)
+        return compare(wanted, given, batch, what, loose, form.task, rounded, help)
     parts = zip(_heads(wanted, form), _heads(given, form), form.tasks.items(), strict=True)
     return max(
-        compare(w, g, batch, f"head {name} of {what}", loose, task, rounded if isinstance(task, Regression) else None)
+        compare(
+            w, g, batch, f"head {name} of {what}", loose, task, rounded if isinstance(task, Regression) else None, help
+        )
         for w, g, (name, task) in parts
     )
 
@@ -145,10 +149,11 @@ def compare(
     loose: float | None = None,
     task: Task = CLASSIFICATION,
     rounded: float | None = None,
+    help: str = "",
 ) -> float:
     """The largest difference as a fraction of the largest answer; ``loose`` is in for both tolerances. Answers are those of a
     net for the ``task``. Of standardised numbers ``rounded`` is allowed besides, and answers near 0, the mean of the targets, are
-    compared by the standard deviation of the targets.
+    compared by the standard deviation of the targets. ``help``: the remedy where they differ too much.
 
     Raises:
         ArchError: it is too large, or the first choice of an example is another one.
@@ -161,7 +166,8 @@ def compare(
     if not difference <= allowed + (rounded or 0.0) / scale:  # NaN too
         raise refusal(
             f"at batch {batch} {what} differs from torch by {difference:.2g} of the largest answer; "
-            f"{allowed:g} is allowed"
+            f"{allowed:g} is allowed",
+            help,
         )
     if not task.counted:
         return difference

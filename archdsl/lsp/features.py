@@ -165,7 +165,7 @@ def _renamed(ls: Server, params: types.RenameParams) -> types.WorkspaceEdit | No
 
 def _refused(ls: Server, version: Version, offset: int, new: str) -> bool:
     """Whether a name cannot become another one, which is said."""
-    reason = renaming.refusal(version, offset, new, ls.including(version.document))
+    reason = renaming.refusal(version, offset, new, lambda: ls.including(version.document))
     if reason:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, reason))
     return bool(reason)

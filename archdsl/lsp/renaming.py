@@ -17,7 +17,7 @@ from archdsl.syntax import ast
 from archdsl.syntax.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archdsl.lsp.document import Version
     from archdsl.lsp.navigate import Target
@@ -27,11 +27,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ROLES = ("s", "down")  # parameters that a stage list gives by their names
 
 
-def refusal(version: Version, offset: int, new: str, others: list[tuple[str, Version]]) -> str:
+def refusal(version: Version, offset: int, new: str, including: Callable[[], list[tuple[str, Version]]]) -> str:
     """Why a name cannot become another one; empty if it can.
 
     Args:
-        others: the texts that include this one, each with the name of its file.
+        including: gives the texts that include this one, each with the name of its file; asked last, as it reads files.
     """
     here = target(version, offset)
     if here is None or here.kind == "path":
@@ -44,17 +44,18 @@ def refusal(version: Version, offset: int, new: str, others: list[tuple[str, Ver
     if said := _broken(version, old):
         return said
     if here.kind == "label":
-        return _label(version, offset, old, new) or _in_other_text(others, old)
+        return _label(version, offset, old, new) or _in_other_text(including(), old)
     if here.kind == "mark":
         return _captured(version, here, new) if new != old else ""
     if said := _taken(version, here, new):
         return said
     if flag := next((n for n in (old, new) if _is_flag(version, here, n)), ""):
         return f"`{flag}` is also a flag of a word here; rename it by hand in all places"
-    return (
-        (_captured(version, here, new) or _becomes_flag(version, offset, new) if new != old else "")
-        or (_part(version, old, new) if here.kind == "let" else _role(version, here, new, others))
-        or _in_others(version, here, new, others)
+    if said := _captured(version, here, new) or _becomes_flag(version, offset, new) if new != old else "":
+        return said
+    others = including()
+    return (_part(version, old, new) if here.kind == "let" else _role(version, here, new, others)) or _in_others(
+        version, here, new, others
     )
 
 

@@ -126,7 +126,8 @@ class Server(LanguageServer):
         own = [d for d in self.documents.values() if d is not document]
         found = [(d.path.name if d.path else d.uri, d.now) for d in own if path in self.included(d)]
         seen = {d.path.resolve() for d in self.documents.values() if d.path is not None}
-        for file in below(self.root(path), ".arch"):
+        root = self.root(path)
+        for file in below(root, ".arch") if root is not None else path.parent.glob("*.arch"):
             if file.resolve() in seen:
                 continue
             with suppress(ArchError, OSError):
@@ -137,10 +138,10 @@ class Server(LanguageServer):
                         found.append((file.name, other.now))
         return found
 
-    def root(self, path: Path) -> Path:
-        """The folder of the editor in which a file is; the file's own where it is in none."""
+    def root(self, path: Path) -> Path | None:
+        """The folder of the editor in which a file is; None where it is in none."""
         roots = [Path(to_fs_path(uri) or "").resolve() for uri in self.workspace.folders if uri.startswith("file:")]
-        return next((root for root in roots if path.is_relative_to(root)), path.parent)
+        return next((root for root in roots if path.is_relative_to(root)), None)
 
     # -- findings
 

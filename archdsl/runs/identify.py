@@ -117,7 +117,7 @@ def settled_fingerprint(runs: Iterable[Run]) -> str:
     return max(sorted(set(known)), key=known.count, default="")
 
 
-def check_found(spec: str, out: Path, experiment: Experiment) -> None:
+def check_found(spec: str, out: Path, experiment: Experiment, root: str | Path | None = None) -> None:
     """Refuse a spec that is the folder of a run in whose place another one would be shown, resumed or trained: it was renamed,
     and its name lacks the hash and the seed by which a run is looked for.
 
@@ -127,15 +127,24 @@ def check_found(spec: str, out: Path, experiment: Experiment) -> None:
     folder, own = folder_of(spec), False
     if folder is None:
         return
+    experiment = identified(experiment, root, out)
     with suppress(ArchError, OSError, ValueError):
         own = read_settings(folder).get("identity") == identity(experiment) and folder.parent.samefile(out)
     if not own:
         return
     place = place_of(out, experiment, again=True)
-    if not place.exists():
-        remedy = f"rename it to {place}; the name of a run ends in its hash and its seed"
+    if not _is_run(place, experiment):
+        first = f"remove {place}, which has no whole run, and " if place.exists() else ""
+        remedy = f"{first}rename it to {place}; the name of a run ends in its hash and its seed"
     elif not place.samefile(folder):
         remedy = f"{place} has the run of this experiment: name that one"
     else:
         return
     raise ArchError(f"{folder} is not the folder in which this run is looked for", help=remedy)
+
+
+def _is_run(place: Path, experiment: Experiment) -> bool:
+    """Whether a folder has the run of an experiment, undamaged."""
+    with suppress(ArchError, OSError, ValueError):
+        return read_settings(place).get("identity") == identity(experiment)
+    return False

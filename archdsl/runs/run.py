@@ -169,11 +169,12 @@ def experiment_key(experiment: Experiment, written: bool = False) -> str:
 
 def on_other_data(out: Path, experiment: Experiment) -> list[Run]:
     """Runs of the same experiment whose data held something else, or of which nobody knows what it held, as they were made
-    before fingerprints; in the order of their folders. Damaged ones are left out.
+    before fingerprints; in the order of their folders, those under other names of the spec first. Damaged ones are left out.
     """
     found: list[Run] = []
     for stem, key in _stems(out, experiment):
-        for path in numbered(stem, (SETTINGS,)):
+        end = stem.name.removeprefix(_called(experiment))
+        for path in (*other_names(stem, end, (SETTINGS,)), *numbered(stem, (SETTINGS,))):
             with suppress(ArchError, OSError, ValueError):
                 settings = read_settings(path)
                 same = settings.get("experiment", settings.get("identity")) == key

@@ -181,7 +181,8 @@ class SearchExecution:
             finally:
                 self._spent(time.monotonic() - began)
                 self._keep()
-        return compared(study, runner)
+        sequential = execution.sequential
+        return compared(study, runner, stopped=sequential.stopped if sequential is not None else "")
 
     def results(self, winners: Sequence[Candidate] = (), judged: Results | None = None) -> SearchResults:
         """What was found."""

@@ -18,7 +18,7 @@ from archdsl.search.options import SearchOptions
 from archdsl.search.results import Row, SearchResults, fresh, winner
 from archdsl.search.winners import BASE, name_of
 from archdsl.study.names import quoted
-from archdsl.study.report.columns import KINDS
+from archdsl.study.report.columns import kind_of
 from archdsl.study.report.tables import duration
 from archdsl.study.results.results import Results
 
@@ -32,7 +32,9 @@ LOST = (
 def winners_table(results: SearchResults) -> Table:
     """The base and the winners: their score while searching beside their figures on fresh seeds."""
     objective, judged = metric_of(results.options.objective), results.judged
-    kind, digits = KINDS[objective.unit]
+    on_fresh = fresh(results)
+    scores = [row.value for row in results.rows] + [value for values in on_fresh.values() for value in values]
+    kind, digits = kind_of(objective, scores)
     columns = [
         Column("arm"),
         Column("seed of the search", kind, key=f"searched_{objective.name}", digits=digits),
@@ -40,16 +42,16 @@ def winners_table(results: SearchResults) -> Table:
         Column("fresh seeds", kind, key=f"fresh_{objective.name}", digits=digits),
     ]
     test = metric_of(judged.metric) if judged is not None else None
-    if test is not None:
+    if judged is not None and test is not None:
+        kind, digits = kind_of(test, (value for arm in judged.arms for value in arm.values.values()))
         columns += [
-            Column(test.label, KINDS[test.unit][0], key=test.name, digits=KINDS[test.unit][1]),
-            Column("sd", KINDS[test.unit][0], key="sd", digits=KINDS[test.unit][1]),
+            Column(test.label, kind, key=test.name, digits=digits),
+            Column("sd", kind, key="sd", digits=digits),
             Column("runs", "int"),
             Column("verdict"),
         ]
     columns += [Column("params", "compact"), Column("holes", key="holes")]
     searched = {row.candidate.number: (row.value, row.epochs) for row in results.rows}
-    on_fresh = fresh(results)
     rows: list[tuple[Any, ...]] = []
     named = [(BASE, results.search.candidates.every[0])] if results.search.candidates.has_base else []
     named += [(name_of(c), c) for c in results.winners]
@@ -75,7 +77,7 @@ def winners_table(results: SearchResults) -> Table:
 def candidates_table(results: SearchResults, most: int | None = None) -> Table:
     """The candidates, the best first, each on the highest rung that it reached."""
     objective = metric_of(results.options.objective)
-    kind, digits = KINDS[objective.unit]
+    kind, digits = kind_of(objective, [row.value for row in results.rows])
     names = list(dict.fromkeys(name for row in results.rows for name in row.candidate.shown))
     columns = (
         Column("#", "int", key="number"),

@@ -14,6 +14,8 @@ NO_WEIGHTS = frozenset(
         *("LayerScale", "Offset", "ClassToken", "PositionEmbedding", "AxesPosition"),
     )
 )
+# So are these, of layers that have weights besides: gains, scales of attention, relative positions.
+NAMES = frozenset(("gain", "factor", "temperature", "relpos", "rows", "columns"))
 
 
 def layer_weights(model: Any) -> Iterator[tuple[Any, Any]]:
@@ -25,14 +27,18 @@ def layer_weights(model: Any) -> Iterator[tuple[Any, Any]]:
         if any(kind.__name__ in NO_WEIGHTS for kind in type(module).__mro__):
             continue
         for name, value in module.named_parameters(recurse=False):
-            if value.ndim > 1 and name != "gain" and id(value) not in seen:
+            if value.ndim > 1 and name not in NAMES and id(value) not in seen:
                 seen.add(id(value))
                 yield module, value
 
 
 def filters(module: Any, weight: Any) -> Any:
     """A weight of a layer as rows, one for each output channel or unit: (out, numbers of a filter)."""
-    if getattr(module, "transposed", False):  # (in, out/groups, …)
-        parts = weight.unflatten(0, (module.groups, -1)).transpose(1, 2)
-        weight = parts.flatten(0, 1)
-    return weight.flatten(1)
+    return by_output(weight, module.groups if getattr(module, "transposed", False) else 0).flatten(1)
+
+
+def by_output(weight: Any, groups: int) -> Any:
+    """A weight with its output channels first: (out, in/groups, …). ``groups``: 0, or those of a transposed convolution, whose
+    weight is (in, out/groups, …).
+    """
+    return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1) if groups else weight

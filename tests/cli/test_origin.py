@@ -14,6 +14,7 @@ from PIL import Image
 
 import archdsl
 from archdsl.data.fingerprint import fingerprint
+from archdsl.errors import ArchError
 from archdsl.words.data.folders import Folder
 
 from .conftest import Run
@@ -222,6 +223,8 @@ def test_a_renamed_run_is_no_other_one_trained_in_its_place(run: Run) -> None:
         assert refused.code == 2, refused.err
         assert "best is not the folder in which this run is looked for" in refused.err
         assert remedy in refused.err
+    with pytest.raises(ArchError, match="best is not the folder in which this run is looked for"):
+        archdsl.train(best)
     assert [path.name for path in Path("runs").iterdir()] == ["best"]
     assert trained(run, TINY) == folder
     assert f"{folder} has the run of this experiment: name that one" in run("train", str(best / "spec.arch")).err

@@ -22,6 +22,8 @@ HEAD = "input 3x8x8\nclasses 10\n"
         ("let unit = conv(8) bn\nlet pair = unit unit\n", "{a: relu | pair}", []),
         ("let w = 8\nlet unit(c) = conv(c) bn\n", "{a: relu | unit(w)}", []),
         ("let unit = conv(8) bn\nlet alone = bn\n", "{relu | unit}", ["alone"]),
+        ("let h = 2\nlet k = roll(-h)\n", "{a: relu | k}", []),
+        ("let c = 8\nlet unit(c) = conv(c) bn\n", "{a: relu | unit(4)}", ["c"]),
     ],
 )
 def test_of_a_space(run: Run, lets: str, net: str, unused: list[str]) -> None:

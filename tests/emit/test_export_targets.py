@@ -136,6 +136,7 @@ def test_what_is_read_is_not_replaced(here: Path, capfd: Out) -> None:
         ["export", "net.arch", "net.arch", "--to", "torch"],
         ["export", SPEC, "net.py", "--weights", "net.safetensors"],
         ["export", SPEC, "net.py", "--weights", "link.safetensors"],
+        ["export", f'{SPEC}\ntrain sgd(0.1) init("net.safetensors")', "net.py"],
         ["transfer", "net.safetensors", "net.arch", "-o", "link.safetensors"],
         ["import", "net.py:model", "-o", "net.py"],
     ):

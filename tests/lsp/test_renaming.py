@@ -29,7 +29,7 @@ def rename(editor: Editor, uri: str, piece: str, shift: int, new: str) -> str:
 def said_of(text: str, piece: str, new: str) -> str:
     document = Document("untitled:1", None, "utf-16", library)
     document.update(text, 0)
-    return refusal(document.now, text.index(piece), new, [])
+    return refusal(document.now, text.index(piece), new, list)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from archdsl.study.plan.arms import arms_of
@@ -9,7 +11,9 @@ from archdsl.study.plan.cells import cells
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.plan import Found
 from archdsl.study.report.notes import notes
+from archdsl.study.results.outcomes import told
 from archdsl.study.results.results import results
+from archdsl.words.data.folders import Folder
 
 BASE = "base: |\n  net conv(4) gap linear(10)\n  data fashion-mini valid(10%)\n  train sgd(0.1) epochs(1)\nseeds: 2\n"
 
@@ -39,3 +43,10 @@ def test_arms_on_other_images_are_named(factor: str, metric: str, said: str) -> 
     }
     texts = list(notes(results("t", metric, arms, study.seeds, every, found)))
     assert [text.partition(":")[0] for text in texts if "is measured on" in text] == ([said] if said else [])
+
+
+def test_a_training_part_of_another_name_leaves_the_test_part() -> None:
+    one, two = (Folder("p", 8, train=name, test="t") for name in "ab")
+    assert told(one, "test") == told(two, "test") != told(replace(two, test="u"), "test")
+    assert told(one, "valid") != told(two, "valid")
+    assert told(replace(one, test=None), "test") != told(replace(two, test=None), "test")

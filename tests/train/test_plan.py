@@ -247,6 +247,8 @@ def test_the_signature_sees_what_shapes_do_not_tell(net: nn.Module, monkeypatch:
         "conv(4) bn relu maxpool gap linear(4)",
     ]
     texts += ["conv(4) bn relu maxpool(3) gap linear(4)", "conv(4) res(bn relu) gap linear(4)"]
+    texts += [f"conv(4) bn relu blurpool(3, {stride}) gap linear(4)" for stride in (1, 2)]
+    texts += [f"conv(4) f: conv(4) relu {uses} relu gap linear(4)" for uses in ("again(f)", "again(f) again(f)")]
     names = {signature(archdsl.model(text, input=(3, 8, 8), classes=4), BATCH, 1) for text in texts}
     assert len(names) == len(texts)
     before = signature(net, BATCH, 1)

@@ -93,6 +93,7 @@ def test_a_run_is_found_where_the_file_of_its_spec_had_another_name(tmp_path: Pa
     assert place_of(tmp_path, with_data(other, "a" * 64)).name.startswith(
         "renamed-"
     )  # a run on other data is another run
+    assert [run.folder for run in on_other_data(tmp_path, with_data(other, "a" * 64))] == [path]
     (path / "settings.json").write_text("{bad")
     own = finished(tmp_path, other)
     assert own.name.startswith("renamed-")

@@ -24,6 +24,8 @@ NETS = [
     ("conv(4, ws=norm) pos rms grn scale(sigmoid) gap linear(classes)", ["conv", "linear"]),
     ("conv(4) pos(axes) gn(2) ln bn gap linear(classes)", ["conv", "linear"]),
     ("patch(4, 6) tokens cls pos ln scale take linear(classes)", ["patch", "linear"]),
+    ("patch(4, 8) tokens xca(2) gap linear(classes)", ["patch", "xca", "xca", "linear"]),
+    ("patch(2, 8) attention(2, window=2, relpos) gap linear(classes)", ["patch", "attention", "attention", "linear"]),
 ]
 
 
@@ -37,9 +39,7 @@ def test_what_adds_or_scales_is_no_weight(text: str, holders: list[str]) -> None
     paths = {module: path for path, module in model.named_modules()}
     found = list(layer_weights(model))
     assert [paths[module].partition(".")[0] for module, _ in found] == holders
-    # What an optimiser takes for a weight is one; of a shift and of positions by the axes it has another opinion.
-    if not {"offset", "pos(axes)"} & set(text.split()):
-        assert [id(w) for _, w in found] == [id(w.value) for w in weights_of(model)]
+    assert [id(w) for _, w in found] == [id(w.value) for w in weights_of(model)]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     for word in asked("prune(1000)").of(Change):
         word.change(torch, model, lambda count: ())

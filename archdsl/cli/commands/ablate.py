@@ -219,7 +219,7 @@ def _end(results: Results, runner: StudyRunner, again: bool) -> None:
     """Say what trains the runs that do not count, and end with the exit code of a study that is not whole."""
     from archdsl.cli.output import say
 
-    others = sum(a.states.get("foreign", 0) for a in results.arms)
+    others = sum(a.states.get("foreign", 0) for a in results.arms if not a.twin)
     if others and not again:
         say(f"note: --again trains {'the foreign run' if others == 1 else f'the {others} foreign runs'} again")
     if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):

@@ -99,6 +99,7 @@ def command(
     from archdsl.cli.output import put, put_json, talk
     from archdsl.cli.support.export_files import ExportOptions, line, write, written
     from archdsl.cli.support.targets import announce
+    from archdsl.words.data.heads import own_path
 
     kind = chosen(target, to)
     options = ExportOptions(
@@ -121,8 +122,9 @@ def command(
     set = [*(set or ()), _initial(weights, spec)] if weights is not None else set
     loaded, run = opened(spec, input=input, classes=classes, data=data, set=set, seed=seed)
     talk(loaded.notes)
-    files = written(target, kind, run is not None or init_of(loaded) is not None, external_data)
-    announce(*files, read=(loaded.name, weights, labels))
+    init = init_of(loaded) if run is None else None
+    files = written(target, kind, run is not None or init is not None, external_data)
+    announce(*files, read=(loaded.name, labels, own_path(init.source) if init is not None else None))
     done = write(loaded, run, target, kind, options)
     if format == "json":
         about = {"spec": loaded.name, "hash": loaded.hash, "input": list(loaded.input), "classes": loaded.classes}

@@ -53,7 +53,7 @@ def put_preview(
         return time_left(stage.every, todo, known, min(count, len(todo) or 1), stage.runs, kind)
 
     before = [
-        beforehand(len(todo), len(distinct(stage.every)), duration(estimate(stage, todo).seconds))
+        beforehand(len(todo), len(distinct(stage.every)), duration(estimate(stage, todo).seconds), runner.waits)
         for (stage, _), todo in zip(stages[:-1], trained, strict=False)
     ]
     time, found = estimate(runner, trained[-1]), runner.with_foreign(requested.wanted)

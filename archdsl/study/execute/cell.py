@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -152,14 +153,17 @@ def _evaluate(request: RunRequest, options: RunOptions) -> RunResult:
 
 
 def _several(request: RunRequest, options: RunOptions, tell: Tell, stop: Callable[[], bool] | None) -> RunResult:
-    each = request.each
+    each, runs = request.each, list[Run]()
     try:
         runs = _together(each, options, tell, stop)
     except NotFusable:
-        results = [train_cell(one, options, tell, stop) for one in each]
-        return replace(results[0], others=tuple(results[1:]))
+        pass  # what is trained here would share the memory with all that the error holds
     except (EnvError, StoreError) as error:
         return RunResult(request.key, "failed", str(error), "environment")
+    if not runs:
+        gc.collect()  # of nets that hold themselves
+        results = [train_cell(one, options, tell, stop) for one in each]
+        return replace(results[0], others=tuple(results[1:]))
     found = []
     for one, run in zip(each, runs, strict=True):
         figures = dict(run.result or {})

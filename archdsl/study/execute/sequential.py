@@ -80,8 +80,10 @@ class SequentialRun:
         """The runs that may still be begun, each once: those of the reference and of the arms that are open."""
         if self.deciding.finished:
             return []
-        arms = (REFERENCE, *self.deciding.open)
-        found = [cell for arm in arms for cell in self.own[arm][self.deciding.blocks :]]
+        first = end = self.deciding.blocks
+        while self.deciding.fits(end + 1 - first):
+            end += 1
+        found = [cell for arm in (REFERENCE, *self.deciding.open) for cell in self.own[arm][first:end]]
         return [cell for cell in distinct(found) if not self.has(cell.key)]
 
     def under(self, conditions: Mapping[str, str]) -> None:

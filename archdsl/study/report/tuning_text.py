@@ -48,9 +48,14 @@ def method(tuning: Tuning) -> str:
     )
 
 
-def beforehand(missing: int, planned: int, time: str) -> str:
-    """What a dry run says of the tuning runs, which take about so long."""
-    then = f"about {time} before the arms are known" if missing else "the arms are those that are selected"
+def beforehand(missing: int, planned: int, time: str, waits: bool) -> str:
+    """What a dry run says of the tuning runs, which take about so long. ``waits``: no arm is selected yet."""
+    known = (
+        "no arm is selected before the others are trained again, by --again"
+        if waits
+        else "the arms are those that are selected"
+    )
+    then = f"about {time} before the arms are known" if missing else known
     return f"{missing} of {planned} tuning runs are missing; {then}"
 
 

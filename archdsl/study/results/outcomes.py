@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from archdsl.expand.metrics import metric_of
 from archdsl.report.numbers import many
@@ -10,6 +12,7 @@ from archdsl.runs.events import WARNING, warnings_in
 from archdsl.study.names import NAMED, quoted
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.run_figures import RunFigures, figure_of, is_no_number
+from archdsl.words.data.folders import Folder
 from archdsl.words.tasks import Several
 
 
@@ -90,7 +93,7 @@ def measured_elsewhere(results: Results) -> Iterable[str]:
     # Validation images are drawn from those that the arm trains on.
     slots = {"test": ("dataset",), "valid": ("dataset", "subset", "valid")}.get(on, ())
     words = {
-        a.name: sorted(repr(w.value) for w in a.arm.spec.graph.data if w.entry.slot in slots) for a in results.arms
+        a.name: sorted(told(w.value, on) for w in a.arm.spec.graph.data if w.entry.slot in slots) for a in results.arms
     }
     usual = words[results.reference.name]
     if results.compares and (others := [name for name, own in words.items() if own != usual]):
@@ -99,3 +102,9 @@ def measured_elsewhere(results: Results) -> Iterable[str]:
             f"{quoted(others)} {'is' if len(others) == 1 else 'are'} measured on {what} than `{results.reference.name}`: Δ is "
             "of the data as well as of the arms, and equal seeds do not make pairs there"
         )
+
+
+def told(value: Any, on: str) -> str:
+    """A data word as text, without the name of a training part that a stated test part is independent of."""
+    apart = on == "test" and isinstance(value, Folder) and value.test is not None
+    return repr(replace(value, train=None) if apart else value)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from archdsl.emit.layers.tokens import ClassToken, PositionEmbedding
-from archdsl.emit.layers.weights import GlobalResponseNorm, LayerScale
+from archdsl.emit.layers.weights import GlobalResponseNorm
+from archdsl.words.layer_weights import by_output, layer_weights
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, GlobalResponseNorm)
-# What these hold is added to the values or scales them, whatever its shape.
-_NO_WEIGHTS = (*_NORMS, LayerScale, ClassToken, PositionEmbedding)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,10 +30,8 @@ class Weight:
 
     def by_output(self, of: Tensor) -> Tensor:
         """A tensor of the weight's shape with output channels first: (out, in/groups, …)."""
-        if not self.groups:
-            return of
-        parts = of.unflatten(0, (self.groups, -1)).transpose(1, 2)  # (groups, out/groups, in/groups, …)
-        return parts.flatten(0, 1)
+        turned: Tensor = by_output(of, self.groups)
+        return turned
 
     def filters(self, of: Tensor) -> Tensor:
         """A tensor of the weight's shape as rows, one for each output channel: (out, numbers of a filter)."""
@@ -60,17 +56,12 @@ def weights_of(model: nn.Module) -> list[Weight]:
     """The weights that want a gradient, in the order of the net: parameters of two or more dimensions by which layers
     multiply. No biases, norms, scales, gains, tokens and positions.
     """
-    found, seen = [], set[int]()
-    for path, module in model.named_modules():
-        if isinstance(module, _NO_WEIGHTS):
-            continue
-        for name, p in module.named_parameters(path, recurse=False):
-            gain = name.rpartition(".")[2] == "gain"  # of a convolution with scaled weight standardisation
-            if p.requires_grad and p.ndim >= 2 and not gain and id(p) not in seen:
-                seen.add(id(p))
-                weight = Weight(name, p)
-                owner = model.get_submodule(weight.whole.rpartition(".")[0])
-                found.append(Weight(name, p, owner.groups) if isinstance(owner, _ConvTransposeNd) else weight)
+    names, found = {id(p): name for name, p in model.named_parameters()}, []
+    for _, p in layer_weights(model):
+        if p.requires_grad:
+            weight = Weight(names[id(p)], p)
+            owner = model.get_submodule(weight.whole.rpartition(".")[0])
+            found.append(replace(weight, groups=owner.groups) if isinstance(owner, _ConvTransposeNd) else weight)
     return found
 
 

@@ -110,7 +110,7 @@ def test_a_torch_file_keeps_its_order_and_safetensors_that_of_its_spec(tmp_path:
 
 def test_a_spec_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     save_file(made(NET)[0].state_dict(), tmp_path / "w.safetensors", {SPEC_KEY: "net nonsense("})
-    assert "order of their names" in read_weights(str(tmp_path / "w.safetensors")).notes[0]
+    assert "its weights are matched by their names" in read_weights(str(tmp_path / "w.safetensors")).notes[0]
 
 
 def test_a_run_folder_and_its_weights_are_one_source(tmp_path: Path) -> None:
