@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archdsl.errors import fail, suggest
 from archdsl.ir.layer import words
@@ -93,11 +93,31 @@ def _alike(first: Row, second: Row) -> bool:
         first.op.entry is second.op.entry
         and (ours.weights, ours.buffers) == (theirs.weights, theirs.buffers)
         and len(ours.out) == len(theirs.out)  # batch norm of a vector is another module than that of an image
+        and _made(first) == _made(second)  # a size for which a module is made is in no weight
         and all(
             len(a.rows) == len(b.rows) and all(map(_alike, a.rows, b.rows))
             for a, b in zip(first.bodies, second.bodies, strict=True)
         )
     )
+
+
+class _Spelled:
+    """Stands for the layers of torch and ours: each call gives what is called, with its arguments."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **named: (name, args, named)
+
+
+def _made(row: Row) -> object:
+    """What the module of a row is made with; None of a layer that is one of its own in every place, and where that is more than
+    calls, as in a word of a package.
+    """
+    if row.layer.module is None or not (row.module or row.layer.weights or row.layer.buffers or row.bodies):
+        return None
+    try:
+        return row.layer.module(_Spelled(), *range(len(row.bodies)))
+    except (AttributeError, TypeError):
+        return None
 
 
 def _tied(first: Row, second: Row) -> Row:
@@ -118,5 +138,7 @@ def _difference(first: list[Row], second: list[Row]) -> str:
         if a.op.entry is b.op.entry and not _alike(a, b):
             shapes = (next(iter(r.layer.weights.values()), r.layer.out) for r in (a, b))
             there, here = ("x".join(map(str, s)) for s in shapes)
+            if there == here:
+                return f"`{a.op.name}` is made for the size that arrives there, and here another one arrives"
             return f"the weight of `{a.op.name}` is {there} there, and for what arrives here {here}"
     return "other layers act on what arrives here"

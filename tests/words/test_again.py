@@ -207,6 +207,8 @@ def test_it_exports(tmp_path: Path) -> None:
         ("(f: conv(3))*2 again(f)", "A223", "may be 2 parts here: block1.f, block2.f"),
         ("f: conv(8) again(f)", "A302", "the weight of `conv` is 8x3x3x3 there, and for what arrives here 8x8x3x3"),
         ("f: bn gap again(f)", "A302", "cannot be used again"),
+        ("conv(8) f: attention(2) maxpool(2) again(f)", "A302", "`attention` is made for the size that arrives there"),
+        ("patch(2, 8) tokens f: attention(2, rotary) take(0, 8) again(f)", "A302", "`attention` is made for the size"),
         ("f: conv(3) ode(again(f), solver=euler)", "A223", "no part before"),
         ("f: conv(3) g: conv(3) again(f..g)", "A208", "one label"),
         ("f: conv(3) again(conv(3))", "A208", "a label"),

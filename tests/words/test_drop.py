@@ -208,6 +208,22 @@ def test_dropconnect_leaves_the_scales_of_normalisations() -> None:
     assert list(module.parts()[0]) == ["conv.weight"]  # type: ignore[operator]
 
 
+def test_dropconnect_leaves_learnt_scales() -> None:
+    for scaled in ("affine", "scale(0, sigmoid)"):
+        module = next(m for m in net(f"dropconnect(conv(8) {scaled}, 0.5)").modules() if hasattr(m, "parts"))
+        assert list(module.parts()[0]) == ["conv.weight"]  # type: ignore[operator]
+
+
+def test_a_normed_filter_whose_weights_are_all_dropped_gives_zeros() -> None:
+    layer = layers.NormedLinear(2, 3)
+    with torch.no_grad():
+        layer.weight[1] = 0
+    out = layer(torch.ones(1, 2))
+    out.sum().backward()
+    assert out[0, 1] == layer.bias[1]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())
+
+
 def test_dropconnect_drops_weights_that_are_products() -> None:
     """As `spred` trains them: what is dropped of one factor is dropped of the product."""
     model = net("dropconnect(conv(8), 0.5) gap linear(10)")

@@ -110,9 +110,7 @@ class DropConnect(Phased):
                 module._flat_weights, module._flat_weight_refs = flat, refs
 
     def parts(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """By name the weights that are dropped, which are not the scales of normalisations, and the other parameters of
-        recurrent layers.
-        """
+        """By name the weights that are dropped, which are no scales, and the other parameters of recurrent layers."""
         dropped: dict[str, torch.Tensor] = {}
         kept: dict[str, torch.Tensor] = {}
         rooms = dict(self.f.named_modules())
@@ -122,7 +120,8 @@ class DropConnect(Phased):
             room, _, last = plain.rpartition(".")
             module = rooms.get(room)
             named = last.startswith("weight") or last.endswith("weight")
-            if named and weight.ndim > 1 and not isinstance(module, nn.LayerNorm):
+            scales = any(kind.__name__ in ("LayerNorm", "LayerScale") for kind in type(module).__mro__)
+            if named and weight.ndim > 1 and not scales:
                 dropped[name] = weight
             elif isinstance(module, nn.RNNBase):
                 kept[name] = weight

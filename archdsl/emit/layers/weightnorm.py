@@ -31,7 +31,8 @@ class WeightNorm(nn.Module):
                 self.gain.copy_(self.lengths())
 
     def standardised(self) -> torch.Tensor:
-        return self.weight * (self.gain / self.lengths())
+        # All of a filter may have been dropped or pruned: it is 0 then.
+        return self.weight * (self.gain / self.lengths().clamp(min=1e-12))
 
 
 class NormedConv2d(WeightNorm, nn.Conv2d):

@@ -65,6 +65,8 @@ def linear_form(
     if asked:
         form = "fraction" if fraction else "product"
         raise Misfit(f"`attend(by={form})` does not support `{asked[0]}`", help="leave one of the two out")
+    if fraction and scale is not None:
+        raise Misfit("`scale` has no effect on the fractions of `attend(by=fraction)`", help="leave `scale` out")
     q = xs[0]
     settings: dict[str, Any] = ({"scale": scale} if scale is not None else {}) | (
         {"fraction": True} if fraction else {}

@@ -70,6 +70,8 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
         if axis not in (None, (-1,), (len(x),)):
             raise Misfit(f"`ln` has no axis {list(axis or ())} here", help="of tokens and vectors, leave `axis` out")
         n = x[0] if len(x) == 3 else x[-1]
+        if n == 1:
+            raise Misfit("one channel less its mean is 0, whatever arrives", "A303", "take `ln` out here")
         kind = "LayerNorm2d" if len(x) == 3 else "LayerNorm"
         extra = {} if affine else {"elementwise_affine": False}
         return Layer(out=x, weights=_affine(n, affine), module=lambda nn: getattr(nn, kind)(n, eps=eps, **extra))
@@ -87,6 +89,8 @@ def _of_heads(x: Shape, axis: Ints | None, eps: float, affine: bool, heads: int)
     if channels(x) % heads:
         raise Misfit(f"{heads} heads do not divide {channels(x)} channels", "A303", "choose a number that divides them")
     width, kind = channels(x) // heads, "LayerNorm2d" if len(x) == 3 else "LayerNorm"
+    if width == 1:
+        raise Misfit("one channel less its mean is 0, whatever arrives", "A303", "choose fewer heads")
     extra = {} if affine else {"elementwise_affine": False}
     weights = {f"f.{n}": shape for n, shape in _affine(width, affine).items()}
     return Layer(
@@ -128,6 +132,12 @@ def gn(x: Shape, groups: Count = 32, eps: Positive = 1e-5, affine: bool = True) 
         raise Misfit(
             f"{groups} groups do not divide {x[0]} channels", "A303", "choose a number of groups that divides them"
         )
+    if prod(x) == groups:
+        raise Misfit(
+            "a group of one number less its mean is 0, whatever arrives",
+            "A303",
+            "choose fewer groups, or take `gn` out here",
+        )
     settings: dict[str, Any] = {} if eps == 1e-5 else {"eps": eps}
     if not affine:
         settings["affine"] = False
@@ -150,7 +160,10 @@ def instance(x: Shape, eps: Positive = 1e-5, affine: bool = True) -> Layer:
 
 @op("conv(8) relu lrn(5)", paper="Krizhevsky et al. 2012, ImageNet classification with deep CNNs", traits="norm")
 def lrn(x: Shape, size: Count = 5, alpha: Positive = 1e-4, beta: Positive = 0.75, k: Positive = 2.0) -> Layer:
-    """Local response normalisation over `size` neighbouring channels; the paper's constants."""
+    """Local response normalisation over `size` neighbouring channels, as torch's: x/(k + alpha/size · Σx²)^beta.
+
+    The paper does not divide by `size`: its constants are `lrn(5, alpha=5e-4)`.
+    """
     image(x, "lrn")
     return Layer(out=x, module=lambda nn: nn.LocalResponseNorm(size, alpha=alpha, beta=beta, k=k))
 

@@ -46,9 +46,9 @@ def untokens(x: Shape, rows: Count | None = None) -> Layer:
     n, d = tokens_of(x, "untokens")
     h = isqrt(n) if rows is None else rows
     w = n // h
-    if h * w != n:
+    if h * w != n or (rows is None and h != w):
         raise Misfit(
-            f"{n} tokens do not fill an image of {h} rows",
+            f"{n} tokens do not fill {'a square image' if rows is None else f'an image of {h} rows'}",
             "A303",
             "say `untokens(rows)`, or take the class token out before",
         )
