@@ -81,8 +81,10 @@ def _fan(node: Fan, decide: Callable[[Node, bool], Node]) -> Node:
 
 
 def _body(branch: Node) -> Node:
-    """The body of a residual branch, round which modifiers may have put layers: dropout of its result, a weight."""
-    if not isinstance(branch, Seq) or branch.role or branch.name or branch.label or branch.pre:
+    """The body of a residual branch, round which modifiers may have put layers (dropout of its result, a weight), or which a let
+    or a label names.
+    """
+    if not isinstance(branch, Seq) or branch.role or branch.pre:
         return branch
     inner = [item for item in branch.items if isinstance(item, Seq)]
     return _body(inner[0]) if len(inner) == 1 else branch

@@ -20,8 +20,8 @@ TIE = 1e-5  # logits nearer to each other, as a fraction of the largest, may cha
 HALF = 2e-2  # the same of float16, which has eleven bits
 PASSES = 128  # with dropout alive, over the largest batch
 SIGMAS = 6.0  # of a mean over the passes; chance alone goes beyond it less than once in 10⁸
-FEW_DIGITS = "leave --half-io out: float16 has about three digits, which are too few for these targets"
 OTHER_OPSET, SOURCE = "another --opset may do better; ", "the source always does: model.py"  # what to do instead
+FEW_DIGITS = f"leave --half-io out: float16 has about three digits, which may be too few for these targets; or {SOURCE}"
 
 Runner = Callable[[np.ndarray], np.ndarray]
 
@@ -109,7 +109,13 @@ def _compared(wanted: np.ndarray, given: np.ndarray, batch: int, what: str, form
     parts = zip(_heads(wanted, form), _heads(given, form), form.tasks.items(), strict=True)
     return max(
         compare(
-            w, g, batch, f"head {name} of {what}", loose, task, rounded if isinstance(task, Regression) else None, help
+            w,
+            g,
+            batch,
+            f"head {name} of {what}",
+            loose,
+            task,
+            *((rounded, help) if isinstance(task, Regression) else ()),
         )
         for w, g, (name, task) in parts
     )

@@ -78,9 +78,8 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
     Raises:
         ArchError: one on other data was interrupted, and it cannot be resumed on this data.
     """
-    others = {run.folder: run for run in (*on_other_data(out, experiment), *same_text(out, experiment))}
-    place = _place(experiment)
-    others = {path: run for path, run in others.items() if run.settings.get("place", place) == place or not place}
+    found = of_its_place(experiment, (*on_other_data(out, experiment), *same_text(out, experiment)))
+    others = {run.folder: run for run in found}
     now = short(experiment.data.fingerprint)
     for run in others.values():
         if not run.done and not again and Checkpoints(run.folder).exist() and not held(run.folder):
@@ -88,6 +87,12 @@ def others_said(out: Path, experiment: Experiment, again: bool = False) -> list[
                 f"{run.folder} was interrupted and cannot be resumed: {_since(run, now)}", help=_remedy(run)
             )
     return [f"{run.folder} is not reused: {_since(run, now)}" for run in others.values()]
+
+
+def of_its_place(experiment: Experiment, runs: Iterable[Run]) -> list[Run]:
+    """Of runs of an experiment on some data those whose data was where its own is: two projects may call their data alike."""
+    place = _place(experiment)
+    return [run for run in runs if not place or run.settings.get("place", place) == place]
 
 
 def _place(experiment: Experiment) -> str:

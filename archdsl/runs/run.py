@@ -234,6 +234,7 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
     own, damaged = identity(experiment), list[tuple[Path, StoreError]]()
     end = f"-{experiment.digest}-s{experiment.train.seed}"
     stem = out / f"{_called(experiment)}{end}"
+    free = unused(stem, (SETTINGS, SPEC))  # first: what another process begins meanwhile is seen below
     for path in numbered(stem, (SETTINGS, SPEC)):
         try:
             if read_settings(path).get("identity") == own:
@@ -249,7 +250,7 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
             with suppress(ArchError, OSError, ValueError):
                 if read_settings(path).get("identity") == own:
                     return path
-        return unused(stem, (SETTINGS, SPEC))
+        return free
     if not again:
         raise damaged[0][1]
     return damaged[0][0]

@@ -14,6 +14,7 @@ from archdsl.registry.shapes import dims
 from archdsl.report.numbers import many
 from archdsl.settings.finding import Finding
 from archdsl.settings.task_checks import head_findings
+from archdsl.words.layer_weights import NAMES
 from archdsl.words.tasks import task_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from archdsl.settings.experiment import DataSettings, TrainSettings
     from archdsl.words.train.tuning import Freeze
 
-# What layers of these traits hold is added to the values or scales them, whatever its shape; see ``optim.parts``.
+# What layers of these traits hold is added to the values or scales them, whatever its shape; see ``words.layer_weights``.
 NO_WEIGHTS = frozenset(("norm", "scale", "class", "position"))
 NOTHING_LEFT = ("`freeze` leaves nothing to train", "freeze less; `archdsl eval` evaluates a net as it is")
 NOTHING_YET = (
@@ -63,7 +64,8 @@ class Parameter(NamedTuple):
     @property
     def weight(self) -> bool:
         """Whether a layer multiplies by it, as ``optim.parts.weights_of`` counts weights."""
-        return len(self.shape) >= 2 and not NO_WEIGHTS & self.row.op.entry.traits and self.last != "gain"
+        entry = self.row.op.entry
+        return len(self.shape) >= 2 and not (NO_WEIGHTS & entry.traits or entry.name == "offset" or self.last in NAMES)
 
 
 def parameters(trace: Trace, frozen: Collection[str] = ()) -> list[Parameter]:

@@ -55,4 +55,4 @@ def test_of_numbers(tmp_path: Path) -> None:
 def test_of_several_heads(tmp_path: Path) -> None:
     heads = (HeadTask("kind", CLASSIFICATION, ("no", "yes")), HeadTask("price", Regression((0.0,), (1.0,)), ("price",)))
     found = read_rows(net(Several(heads), "kind", "price"), None, written(tmp_path, "kind,price", "yes,", ",2"))
-    assert found.known == [{"kind": "yes", "price": None}, {"kind": "", "price": 2.0}]
+    assert found.known == [{"kind": "yes", "price": None}, {"kind": None, "price": 2.0}]

@@ -204,6 +204,9 @@ NETS = [
     "net conv(8, ws=scaled) scale dwconv prelu gap linear(10)",
     "net conv(8) shared(conv(8) bn relu, 3) gap linear(10)",
     "net conv(8, groups=1) conv(1, 1) conv(8) flatten linear(5) linear(10)",
+    "net offset conv(8) affine relu gap linear(10)",
+    "net patch(4, 8) pos(axes) attention(2, window=2, relpos) gap linear(10)",
+    "net patch(4, 8) tokens xca(2) gap linear(10)",
 ]
 
 

@@ -8,11 +8,13 @@ import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from archdsl.errors import ArchError, EnvError, StoreError
+from archdsl.runs import run as run_module
 from archdsl.runs.events import Progress, Stopped
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, on_other_data, place_of, read_events
@@ -78,6 +80,22 @@ def test_a_run_is_found_where_the_one_before_it_was_deleted(tmp_path: Path) -> N
     moved = paths[2].rename(paths[2].with_name(f"{paths[0].name}-12"))
     assert place_of(tmp_path, three) == moved
     assert finished(tmp_path, two) == paths[0]
+
+
+@pytest.mark.parametrize("name", ["numbered", "other_names", "unused"])
+def test_a_run_that_another_process_begins_meanwhile_is_no_other_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each look the folder may get its settings: a second folder was trained then."""
+    place, looked = place_of(tmp_path, experiment()), getattr(run_module, name)
+
+    def later(*given: Any) -> Any:
+        monkeypatch.undo()
+        assert finished(tmp_path, experiment()) == place
+        return looked(*given)
+
+    monkeypatch.setattr(run_module, name, later)
+    assert place_of(tmp_path, experiment()) == place
 
 
 def test_a_run_is_found_where_the_file_of_its_spec_had_another_name(tmp_path: Path) -> None:

@@ -113,8 +113,23 @@ def test_pre_activation_moves_nothing_past_another_layer(text: str, what: str) -
         ("let one(c) = conv(c) bn relu\nnet (conv(8) bn relu one(8))*2 +pre", "one"),
         ("let post = bn relu\nnet (conv(8) post)*2 +pre", "post"),
         ("net (conv(8) bn relu f: (conv(8) bn relu))*2 +pre", "f"),
+        ("let one(c) = conv(c) bn relu\nnet ((conv(8) bn relu)*2 (one(8) one(8))*2) +pre", "one"),
     ],
 )
 def test_pre_activation_of_a_part_beside_other_layers_is_refused(text: str, what: str) -> None:
     with pytest.raises(SpecError, match=f"A210.*`{what}` is beside other layers"):
         traced(f"{text} gap linear(10)")
+
+
+def test_pre_activation_of_a_residual_branch_that_is_a_let() -> None:
+    literal = "net conv(8) ((res(conv(8) bn relu conv(8) bn) relu)*2 {}) +pre gap linear(10)"
+    written = literal.format("(res(conv(8) bn relu conv(8) bn) relu)*2")
+    named = "let unit = conv(8) bn relu conv(8) bn\n" + literal.format("(res(unit) relu)*2")
+    assert lines(named) == lines(written)
+    undone = named.replace("conv(8) ((res", "conv(8) (((res").replace("+pre", "+pre) -pre")
+    assert lines(undone) == lines(named.replace("+pre", ""))
+
+
+def test_pre_activation_leaves_the_activation_behind_a_sum_that_it_does_not_turn() -> None:
+    text = "conv(8) ((res(conv(8) bn relu conv(8) bn) relu)*2 (res(maxpool(3, s=1, p=1)) relu)*2) +pre gap linear(10)"
+    assert sum(op == "relu" for op, *_ in lines(text)) == 7

@@ -218,8 +218,16 @@ def _say_idle(given: Mapping[str, bool]) -> None:
 def _end(results: Results, runner: StudyRunner, again: bool) -> None:
     """Say what trains the runs that do not count, and end with the exit code of a study that is not whole."""
     from archdsl.cli.output import say
+    from archdsl.study.plan.plan import ENDED
 
-    others = sum(a.states.get("foreign", 0) for a in results.arms if not a.twin)
+    own = {(runner.arms.arms[c.arm].name, c.seed): runner.found[c.key].status for c in runner.every}
+    twins = {a.name for a in results.arms if a.twin}
+    # Runs on other data are trained without it.
+    others = sum(
+        status == "foreign" and own.get((arm, seed)) in ENDED
+        for arm, seed, status, _ in results.failures
+        if arm not in twins
+    )
     if others and not again:
         say(f"note: --again trains {'the foreign run' if others == 1 else f'the {others} foreign runs'} again")
     if runner.waits or any(state != "finished" for a in results.arms for state, n in a.states.items() if n):

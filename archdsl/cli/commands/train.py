@@ -135,13 +135,15 @@ def _loaded(spec: str, out: Path, data: str | None, set: Sequence[str]) -> Spec:
     """
     from archdsl.api import experiment_of, load, read, whole
     from archdsl.errors import EnvError
+    from archdsl.runs.identify import of_its_place
     from archdsl.runs.run import on_other_data
 
     try:
         return load(spec, data=data, set=set)
     except EnvError as error:
         known = whole(*read(spec, data=data, set=set), runs=out)  # raises the same where no run is on that data
-        done = [run for run in on_other_data(out, experiment_of(known, checked=False)) if run.done]
+        experiment = experiment_of(known, checked=False)
+        done = [run for run in of_its_place(experiment, on_other_data(out, experiment)) if run.done]
         if done:
             shown = shlex.join(["archdsl", "runs", "show", str(done[-1].folder)])
             error.help = f"{error.help}; this experiment has a finished run, which `{shown}` shows"

@@ -16,7 +16,7 @@ from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.report.numbers import many
 from archdsl.runs.conditions import conditions_of, contrast, differing, usual
 from archdsl.runs.evaluations import overlaid, stored
-from archdsl.runs.identify import BEFORE
+from archdsl.runs.identify import BEFORE, of_its_place
 from archdsl.runs.run import Run, find_run, on_other_data
 from archdsl.runs.store.lock import held
 from archdsl.runs.store.settings import NewerRun
@@ -199,7 +199,7 @@ def look(out: Path, cell: Cell) -> Found:
     if run is not None:
         found = found_of(run)
         return found if cell.evaluation is None or found.status != "finished" else _evaluated(run, found, cell)
-    others = [run for run in on_other_data(out, cell.experiment) if run.done]
+    others = [run for run in of_its_place(cell.experiment, on_other_data(out, cell.experiment)) if run.done]
     if not others:
         return Found("missing", {}, {})
     last, now = others[-1], cell.experiment.data.fingerprint

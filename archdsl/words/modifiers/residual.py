@@ -10,7 +10,7 @@ from archdsl.ir.make import o, seq
 from archdsl.ir.nodes import Fan, Node, Op, Seq, children, rebuild, with_items
 from archdsl.registry import Phase, modifier
 from archdsl.registry.types import Net
-from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op, is_open
+from archdsl.words.modifiers.walk import closed, each_block, each_body, flat, in_body, is_op, is_open, within
 
 
 def has_skip(node: Node) -> bool:
@@ -122,14 +122,9 @@ def _undo_pre(term: Node) -> Node | None:
             return node
         items: list[Node] = []
         for item in node.items:
-            if (
-                isinstance(item, Fan)
-                and item.role == "res"
-                and isinstance(item.branches[0], Seq)
-                and item.branches[0].pre
-            ):
-                body, tail = back(item.branches[0])
-                items += [replace(item, branches=(body, *item.branches[1:])), *tail]
+            if isinstance(item, Fan) and item.role == "res" and (turned := _pre_body(item.branches[0])) is not None:
+                body, tail = back(turned)
+                items += [replace(item, branches=(_put(item.branches[0], turned, body), *item.branches[1:])), *tail]
             elif isinstance(item, Seq) and item.role == "body" and item.pre:
                 body, tail = back(item)
                 items += [replace(body, items=(*body.items, *tail))]
@@ -141,6 +136,18 @@ def _undo_pre(term: Node) -> Node | None:
 
     result = walk(term)
     return result if found else None
+
+
+def _pre_body(node: Node) -> Seq | None:
+    """What `+pre` has turned of a branch, which a let or a label may name."""
+    while isinstance(node, Seq) and is_open(node) and len(node.items) == 1:
+        node = node.items[0]
+    return node if isinstance(node, Seq) and node.pre else None
+
+
+def _put(node: Node, old: Seq, new: Node) -> Node:
+    """A branch with another body in the place of ``_pre_body``."""
+    return new if node is old else with_items(node, (_put(node.items[0], old, new),)) if isinstance(node, Seq) else node
 
 
 @modifier(
@@ -156,10 +163,9 @@ def pre(term: Node) -> Node | None:
 
     def turn(body: Seq, tail: tuple[Node, ...]) -> Seq:
         items = flat(body)
-        first = next((i for i, n in enumerate(items) if _is_layer(n)), None)
-        if first is None or body.pre:
+        if body.pre:
             return body
-        if named := next((n for n in items if is_open(n) and _is_part(n)), None):
+        if len(items) > 1 and (named := next((n for n in items if is_open(n) and _is_part(n)), None)):
             what = named.label or named.name or "a group"
             raise fail(
                 "A210",
@@ -167,6 +173,9 @@ def pre(term: Node) -> Node | None:
                 named.span,
                 "write its layers out",
             )
+        first = next((i for i, n in enumerate(items) if _is_layer(n)), None)
+        if first is None:
+            return body
         units: list[list[Node]] = []
         for node in (*items[first:], *tail):
             if _is_layer(node):
@@ -213,6 +222,19 @@ def _residuals(node: Node) -> list[Fan]:
     return [f for c in children(node) for f in _residuals(c)]
 
 
+def _noting(
+    turn: Callable[[Seq, tuple[Node, ...]], Seq], tail: tuple[Node, ...], done: list[bool]
+) -> Callable[[Seq], Node]:
+    """``turn`` with what is behind the sum; ``done`` gets whether it changed anything."""
+
+    def change(body: Seq) -> Node:
+        new = turn(body, tail)
+        done.append(new is not body)
+        return new
+
+    return change
+
+
 def _turn_residual(node: Node, turn: Callable[[Seq, tuple[Node, ...]], Seq]) -> Node:
     """The residual sums inside, each with the activation behind it moved into its branch."""
     if not isinstance(node, Seq):
@@ -226,8 +248,9 @@ def _turn_residual(node: Node, turn: Callable[[Seq, tuple[Node, ...]], Seq]) -> 
             while at < len(items) and is_op(items[at], "act"):
                 tail.append(items[at])
                 at += 1
-            turned = turn(item.branches[0], tuple(tail))
-            out.append(replace(item, branches=(turned, *item.branches[1:])))
+            done: list[bool] = []
+            turned = within(item.branches[0], _noting(turn, tuple(tail), done))
+            out += [replace(item, branches=(turned, *item.branches[1:]))] if any(done) else [item, *tail]
         else:
             out.append(_turn_residual(item, turn))
     return replace(node, items=tuple(out))

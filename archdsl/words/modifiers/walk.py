@@ -57,16 +57,16 @@ def in_body(block: Node, change: Callable[[Seq], Node]) -> Node:
     if has_body(block):
         return _bodies(block, change)
     if isinstance(block, Seq) and block.role == "block":
-        return replace(block, items=(_within(Seq(block.items, role="body"), change),))
-    return _within(block if isinstance(block, Seq) and not (block.name or block.label) else Seq((block,)), change)
+        return replace(block, items=(within(Seq(block.items, role="body"), change),))
+    return within(block if isinstance(block, Seq) and not (block.name or block.label) else Seq((block,)), change)
 
 
-def _within(body: Seq, change: Callable[[Seq], Node]) -> Node:
+def within(body: Seq, change: Callable[[Seq], Node]) -> Node:
     """A body changed where its layers are: a let or a label that is all of it is but a name for them."""
     items = flat(body)
     if len(items) != 1 or not is_open(only := items[0]):
         return change(body)
-    inner = _within(Seq(only.items, role=body.role, pre=body.pre), change)
+    inner = within(Seq(only.items, role=body.role, pre=body.pre), change)
     return replace(body, items=(with_items(only, (inner,)),), role="", pre=False)
 
 
@@ -98,7 +98,7 @@ def has_body(node: Node) -> bool:
 
 def _bodies(node: Node, change: Callable[[Seq], Node]) -> Node:
     if isinstance(node, Seq) and node.role == "body":
-        return _within(node, change)
+        return within(node, change)
     return node if closed(node) else rebuild(node, lambda child: _bodies(child, change))
 
 
