@@ -15,11 +15,14 @@ from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
 from archdsl.errors import ArchError, EnvError
 from archdsl.runs.events import EpochDone, Resumed, Warned
-from archdsl.runs.identify import identified, with_data
-from archdsl.runs.run import Run, experiment_key, find_run, identity, load_run
+from archdsl.runs.identify import identified, of_its_place, with_data
+from archdsl.runs.run import Run, experiment_key, find_run, identity, load_run, on_other_data
 from archdsl.study.execute.cell import train_cell
 from archdsl.study.execute.messages import RunOptions, RunRequest
-from archdsl.study.plan.cells import seeded
+from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.cells import cells, seeded
+from archdsl.study.plan.file import study_of
+from archdsl.study.plan.plan import look
 from archdsl.train.fit import fit
 from archdsl.train.fused.fit import fit_together
 from archdsl.train.options import FitOptions
@@ -77,6 +80,23 @@ def test_a_changed_picture_is_another_run_and_says_so(tmp_path: Path) -> None:
     assert f"the fingerprint was {first.fingerprint[:8]} and is {second.fingerprint[:8]}" in said
     assert first.fingerprint != second.fingerprint
     assert load_run(first.folder).result == first.result
+
+
+def test_runs_on_another_folder_are_none_of_changed_data(tmp_path: Path) -> None:
+    """One recipe on two sets: the runs of one are no runs of the other."""
+    texts = []
+    for name, size in (("p", (20, 30)), ("q", (31, 20))):
+        write_folder(tmp_path / name)
+        (tmp_path / name / "cat" / "0.png").write_bytes(png(size))
+        texts.append(PICTURES.format(tmp_path / name))
+    first = train(texts[0], tmp_path / "runs")
+    for text, status in zip(texts, ("finished", "missing"), strict=True):
+        study = study_of("base: |\n" + "".join(f"  {line}\n" for line in text.splitlines()) + "seeds: 1\n")
+        (cell,) = cells(arms_of(study), study.seeds, tmp_path / "runs")
+        assert look(tmp_path / "runs", cell).status == status
+    (tmp_path / "p" / "cat" / "0.png").write_bytes(png((25, 20)))
+    changed = identified(experiment_of(load(texts[0])))
+    assert [run.folder for run in of_its_place(changed, on_other_data(tmp_path / "runs", changed))] == [first.folder]
 
 
 def test_another_class_is_another_net_and_says_so(tmp_path: Path) -> None:
