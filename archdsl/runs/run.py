@@ -250,7 +250,7 @@ def place_of(out: Path, experiment: Experiment, again: bool = False) -> Path:
             with suppress(ArchError, OSError, ValueError):
                 if read_settings(path).get("identity") == own:
                     return path
-        return free
+        return free if free == unused(stem, (SETTINGS, SPEC)) else place_of(out, experiment, again)
     if not again:
         raise damaged[0][1]
     return damaged[0][0]

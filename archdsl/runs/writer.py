@@ -67,6 +67,9 @@ class RunFolder:
             path = place_of(out, experiment, again)
             path.mkdir(exist_ok=True)
         folder = cls(path, experiment)
+        if place_of(out, experiment, again) != path:  # another process has begun a run there before the lock
+            folder.close()
+            return cls.open(out, experiment, again)
         try:
             for stray in path.glob(".tmp-*"):  # of a process that was killed while it wrote
                 stray.unlink(missing_ok=True)

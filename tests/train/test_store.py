@@ -15,6 +15,7 @@ import torch
 
 from archdsl.errors import ArchError, EnvError, StoreError
 from archdsl.runs import run as run_module
+from archdsl.runs import writer as writer_module
 from archdsl.runs.events import Progress, Stopped
 from archdsl.runs.identify import with_data
 from archdsl.runs.run import FORMAT, check_writable, find_run, load_run, on_other_data, place_of, read_events
@@ -80,6 +81,37 @@ def test_a_run_is_found_where_the_one_before_it_was_deleted(tmp_path: Path) -> N
     moved = paths[2].rename(paths[2].with_name(f"{paths[0].name}-12"))
     assert place_of(tmp_path, three) == moved
     assert finished(tmp_path, two) == paths[0]
+
+
+@pytest.mark.parametrize("name", ["numbered", "other_names", "unused"])
+def test_a_run_on_other_data_that_begins_meanwhile_keeps_its_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (with_data(experiment(), letter * 64) for letter in "ab")
+    place, looked = place_of(tmp_path, one), getattr(run_module, name)
+
+    def later(*given: Any) -> Any:
+        monkeypatch.undo()
+        assert finished(tmp_path, two) == place
+        return looked(*given)
+
+    monkeypatch.setattr(run_module, name, later)
+    assert place_of(tmp_path, one) == place.with_name(f"{place.name}-2")
+
+
+def test_a_run_that_begins_before_the_lock_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (with_data(experiment(), letter * 64) for letter in "ab")
+    place, looked = place_of(tmp_path, one), place_of
+
+    def early(*given: Any) -> Path:
+        found = looked(*given)
+        monkeypatch.undo()
+        assert finished(tmp_path, two) == place
+        return found
+
+    monkeypatch.setattr(writer_module, "place_of", early)
+    assert begun(tmp_path, one).path == place.with_name(f"{place.name}-2")
+    assert find_run(tmp_path, two) is not None
 
 
 @pytest.mark.parametrize("name", ["numbered", "other_names", "unused"])
