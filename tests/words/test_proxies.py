@@ -58,7 +58,7 @@ def test_synflow_looks_at_no_data_and_takes_batch_norm_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["convnext[4x1, 8x1]", "conv(4) gelu se gap", "patch(7, 8) tokens ln attention(2) gap"]
+    "body", ["conv(4) convnext[4x1, 8x1]", "conv(4) gelu se gap", "patch(7, 8) tokens ln attention(2) gap"]
 )
 def test_other_normalisations_and_gates_have_a_flow(body: str) -> None:
     spec = load(f"net {body} linear(10)\ndata fashion-mini" if "gap" in body else f"net {body}\ndata fashion-mini")

@@ -71,7 +71,11 @@ def ln(x: Shape, axis: Ints | None = None, eps: Positive = 1e-6, affine: bool = 
             raise Misfit(f"`ln` has no axis {list(axis or ())} here", help="of tokens and vectors, leave `axis` out")
         n = x[0] if len(x) == 3 else x[-1]
         if n == 1:
-            raise Misfit("one channel less its mean is 0, whatever arrives", "A303", "take `ln` out here")
+            raise Misfit(
+                "one channel less its mean is 0, whatever arrives",
+                "A303",
+                "take `ln` out, or make more channels before it",
+            )
         kind = "LayerNorm2d" if len(x) == 3 else "LayerNorm"
         extra = {} if affine else {"elementwise_affine": False}
         return Layer(out=x, weights=_affine(n, affine), module=lambda nn: getattr(nn, kind)(n, eps=eps, **extra))
