@@ -97,7 +97,7 @@ def _explained(path: Path) -> Iterator[None]:
             raise unusable from error
         if not path.parent.exists():
             raise EnvError(
-                f"there is no folder {path.parent}", help=f"make it: mkdir -p {shlex.quote(str(path.parent))}"
+                f"there is no folder {path.parent}", help=f"create it: mkdir -p {shlex.quote(str(path.parent))}"
             ) from error
         raise EnvError(
             f"cannot write {path}: {error.strerror or error}",

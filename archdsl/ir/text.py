@@ -75,7 +75,7 @@ def _items(node: Seq) -> list[str | Node]:
 
 
 def _names(node: Node) -> bool:
-    """Whether labels stand in a module that is no more than a bracket here: each may be there again in the next one."""
+    """Whether a group without a name of its own contains labels, which the next group may contain, too."""
     return (
         isinstance(node, Seq)
         and not node.label

@@ -101,7 +101,7 @@ class RunFolder:
     ) -> None:
         """Write what is run, and on what. ``facts`` are what the settings do not say of the data: where it came from,
         its classes, and the mean and standard deviation of its channels. ``conditions`` are what else the figures depend on: see
-        ``archdsl.runs.conditions``. How an earlier call ended is no longer known: the run is under way again.
+        ``archdsl.runs.conditions``. The outcome of an earlier call is removed: the run is resumed.
         """
         experiment = self._experiment
         now = {**versions(device), **(conditions or {}), "plan": dict(plan)}

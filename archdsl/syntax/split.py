@@ -61,7 +61,7 @@ def chunks(text: str, margin: bool = False) -> list[Chunk]:
 def _lines(text: str, margin: bool) -> Iterator[_Line]:
     """The lines that hold code."""
     depth, behind = 0, False
-    start = int(text.startswith("\ufeff"))  # a byte order mark is no part of a statement
+    start = int(text.startswith("\ufeff"))  # a byte order mark does not belong to a statement
     for raw in text[start:].split("\n"):
         end = start + len(raw)
         bare = raw.lstrip(" \t")

@@ -110,7 +110,7 @@ class DropConnect(Phased):
                 module._flat_weights, module._flat_weight_refs = flat, refs
 
     def parts(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """By name the weights that are dropped, which are no scales, and the other parameters of recurrent layers."""
+        """By name the weights that are dropped (scales are not), and the other parameters of recurrent layers."""
         dropped: dict[str, torch.Tensor] = {}
         kept: dict[str, torch.Tensor] = {}
         rooms = dict(self.f.named_modules())

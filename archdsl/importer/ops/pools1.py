@@ -27,20 +27,10 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> View:
     """Of a tensor (N, C, T), whose last axis is that of the tokens."""
-    k, s, p = (pair(n)[0] for n in (kernel_size, stride or kernel_size, padding))
-    args: dict[str, Any] = {
-        "k": k,
-        "s": None if s == k else s,
-        "p": p,
-        "ceil": ceil_mode,
-        "inside": not count_include_pad and p > 0,
-    }
     if len(x.dims) != 3:
         raise Inexpressible("pooling of a sequence that is not one of tokens")
-    at = steps.plain(x.permuted((0, 2, 1)))
-    usual = steps.put("avgpool1", at, **{**args, "ceil": False})
-    made = steps.put("avgpool1", at, **args) if ceil_mode else usual
-    return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
+    inside = not count_include_pad and pair(padding)[0] > 0
+    return _pool(steps, x, "avgpool1", (kernel_size, stride, padding), ceil_mode, inside=inside)
 
 
 def max_pool1d(
@@ -56,11 +46,20 @@ def max_pool1d(
     """Of a tensor (N, C, T), whose last axis is that of the tokens."""
     if pair(dilation)[0] != 1 or return_indices or len(x.dims) != 3:
         raise Inexpressible("max pooling along tokens with dilation, or with the places of the maxima")
-    k, s, p = (pair(n)[0] for n in (kernel_size, stride or kernel_size, padding))
+    return _pool(steps, x, "maxpool1", (kernel_size, stride, padding), ceil_mode)
+
+
+def _pool(steps: Steps, x: View, word: str, window: tuple[Any, Any, Any], ceil: bool, **more: Any) -> View:
+    """Pooling by a word, with the word's ``ceil`` only where it changes the number of tokens.
+
+    Args:
+        window: kernel size, stride (the kernel size where none is stated) and padding.
+    """
+    k, s, p = (pair(n)[0] for n in (window[0], window[1] or window[0], window[2]))
+    args: dict[str, Any] = {"k": k, "s": None if s == k else s, "p": p, **more}
     at = steps.plain(x.permuted((0, 2, 1)))
-    args: dict[str, Any] = {"k": k, "s": None if s == k else s, "p": p}
-    usual = steps.put("maxpool1", at, **args)
-    made = steps.put("maxpool1", at, **args, ceil=True) if ceil_mode else usual
+    usual = steps.put(word, at, **args)
+    made = steps.put(word, at, **args, ceil=True) if ceil else usual
     return steps.view(usual if steps.shape(usual) == steps.shape(made) else made).permuted((0, 2, 1))
 
 

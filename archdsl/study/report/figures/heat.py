@@ -90,7 +90,7 @@ def _draw(axes: Axes, cells: Cells, shape: tuple[int, int], unit: Unit) -> None:
     largest = max(sizes.values())
     mixed = (
         10 * smallest(sizes.values()) <= largest
-    )  # each cell then has its own decimals: there is no room for those of all
+    )  # then each cell has its own number of decimals: the largest number would not fit
     spread = (high - low) or max(abs(high), 1.0) * 0.01
     middle = (low + high) / 2
     scale = ScalarMappable(Normalize(middle - spread / 2, middle + spread / 2), "cividis")
