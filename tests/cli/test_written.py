@@ -117,3 +117,12 @@ def test_the_columns_of_a_space_are_the_same_where_no_arm_is_kept(run: Run) -> N
         for n in (1, 100, 900)
     }
     assert heads == {"{4 | 8},params,macs,flops,layers,depth,activations,memory"}
+
+
+def test_a_shipped_spec_that_is_named_is_not_replaced(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = Path("shipped.arch").absolute()
+    shipped.write_text(NET)
+    monkeypatch.setattr("archdsl.cli.support.targets.spec_path", lambda name: shipped if name == "lenet5" else None)
+    done = run("draw", "lenet5", "--format", "text", "-o", "shipped.arch")
+    assert (done.code, shipped.read_text()) == (2, NET)
+    assert "shipped.arch is what this command reads" in done.err

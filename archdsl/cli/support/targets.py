@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archdsl.cli.output import say
 from archdsl.errors import ArchError
 from archdsl.export.target import real
+from archdsl.files import spec_path, study_path
 from archdsl.runs.run import SPEC
 from archdsl.runs.store.remove import EVALUATIONS, is_own
 from archdsl.runs.store.settings import SETTINGS
@@ -49,8 +50,11 @@ def announce(*files: Path, read: Iterable[str | Path | None] = ()) -> None:
 
 def _is_one(file: Path, name: str | Path) -> bool:
     """Whether a name, which may also be a text, is that of a file that is there."""
-    for place in (name, f"{name}.arch"):
+    shipped: list[Path | None] = []
+    with suppress(OSError, ValueError):
+        shipped = [spec_path(str(name)), study_path(str(name))]  # by their own names
+    for place in (name, f"{name}.arch", *shipped):
         with suppress(OSError, ValueError):
-            if os.path.samefile(file, place):
+            if place is not None and os.path.samefile(file, place):
                 return True
     return False
