@@ -27,7 +27,7 @@ from torch.nn import functional
 
 import archdsl
 from archdsl.accelerate.fast import fast
-from archdsl.accelerate.native import available, has_parts
+from archdsl.accelerate.native import available, granted, has_parts
 from archdsl.accelerate.native.conv import FastConv
 from archdsl.accelerate.plan import PLAIN, Plan, choose, forward_context, has_bf16, prepare
 from archdsl.emit.build import build
@@ -66,6 +66,8 @@ def forms() -> dict[str, Plan]:
         found["bf16, torch's kernels"] = replace(best, precision="bf16")
         if available("bf16"):
             found["bf16, our kernels"] = replace(best, precision="bf16", native=True)
+            if granted():
+                found["bf16, our kernels with AMX"] = replace(best, precision="bf16", native=True, amx=True)
     if many > 1:
         found |= {f"{name}, 1 thread": replace(plan, threads=1) for name, plan in list(found.items())[1:]}
     return found
@@ -73,9 +75,9 @@ def forms() -> dict[str, Plan]:
 
 def others(model: fx.GraphModule, taken: Plan) -> dict[str, Plan]:
     """The forms that compute a net in another way than a plan does: our kernels do nothing where they have no part of it."""
-    parts = has_parts(model)
-    every = {form: plan for form, plan in forms().items() if parts or not plan.native}
-    return {form: plan for form, plan in every.items() if plan != replace(taken, native=taken.native and parts)}
+    every = {form: plan for form, plan in forms().items() if not plan.native or has_parts(model, plan.amx)}
+    native = taken.native and has_parts(model, taken.amx)
+    return {form: plan for form, plan in every.items() if plan != replace(taken, native=native)}
 
 
 def net_of(text: str) -> fx.GraphModule:
@@ -91,7 +93,7 @@ def step(model: fx.GraphModule, plan: Plan, batch: int) -> Callable[[], float]:
         images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.randint(0, CLASSES, (batch,))
     net = fast(model, plan).train()
-    if plan.native and has_parts(model) and not any(isinstance(m, FastConv) for m in net.modules()):
+    if plan.native and has_parts(model, plan.amx) and not any(isinstance(m, FastConv) for m in net.modules()):
         print("our kernels do no convolution of this net", file=sys.stderr)
 
     def once() -> None:

@@ -25,10 +25,10 @@ def fast(model: fx.GraphModule, plan: Plan) -> nn.Module:
         return model
     keep_pages()
     net = pool_first(model)
-    return fuse(net, plan.precision, plan.by_torch) if plan.native else net
+    return fuse(net, plan.precision, plan.by_torch, plan.amx) if plan.native else net
 
 
 def ahead(model: nn.Module, plan: Plan | None) -> None:
     """What ``fast`` will compile for a plan that is known before the data has been read, unless another process compiles it."""
-    if plan is not None and plan.fused and plan.native:
+    if plan is not None and plan.fused and plan.native and not plan.amx:
         compile_ahead(model, plan.precision)

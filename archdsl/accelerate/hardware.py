@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from archdsl.accelerate.native.conv import takes
 from archdsl.accelerate.native.kernels import FLAGS
 from archdsl.accelerate.plan import Plan, has_bf16
 from archdsl.runs.conditions import TORCH, UNUSED
@@ -47,11 +48,16 @@ def kernels(plan: Plan, device: torch.device, model: nn.Module | None = None) ->
     """Which kernels the steps run in: torch's, our own with the compiler that made them, or ``unused`` where a model has no
     layer that ours know, so that both are the same.
     """
-    if device.type != "cpu" or (model is not None and not any(map(_ours, model.modules()))):
+    unused = model is not None and not any(_ours(m) or (plan.amx and takes(m, amx=True)) for m in model.modules())
+    if device.type != "cpu" or unused:
         return UNUSED
     if not plan.native:
         return TORCH
-    return f"native {_compiler()}" + (f", by torch: {'; '.join(plan.by_torch)}" if plan.by_torch else "")
+    return (
+        f"native {_compiler()}"
+        + (" with AMX" if plan.amx else "")
+        + (f", by torch: {'; '.join(plan.by_torch)}" if plan.by_torch else "")
+    )
 
 
 def _ours(module: nn.Module) -> bool:

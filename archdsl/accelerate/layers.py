@@ -16,27 +16,30 @@ TRIES = 6  # forward and backward passes of each form; the first one is not coun
 MARGIN = 1.05  # what torch's kernel must gain to be taken
 
 
-def layers_by_torch(model: nn.Module, shape: tuple[int, ...], half: bool, threads: int) -> tuple[str, ...]:
+def layers_by_torch(
+    model: nn.Module, shape: tuple[int, ...], half: bool, threads: int, amx: bool = False
+) -> tuple[str, ...]:
     """The names (``layer_name``) of the convolutions that torch does faster; none where the net cannot run so. The model, the
     random state and the number of threads stay as they are.
 
     Args:
         shape: (N, C, H, W) of a training batch.
         half: in bf16 under autocast; else in fp32.
+        amx: our kernels are those for tiles.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng(devices=[]):
-            found = _distinct(model, shape)
-            return tuple(sorted(name for name, (conv, size) in found.items() if _by_torch(conv, size, half)))
+            found = _distinct(model, shape, amx)
+            return tuple(sorted(name for name, (conv, size) in found.items() if _by_torch(conv, size, half, amx)))
     except RuntimeError:  # no memory, or an op without this type: the run itself will say what is wrong
         return ()
     finally:
         torch.set_num_threads(before)
 
 
-def _distinct(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[nn.Conv2d, tuple[int, ...]]]:
+def _distinct(model: nn.Module, shape: tuple[int, ...], amx: bool) -> dict[str, tuple[nn.Conv2d, tuple[int, ...]]]:
     """One convolution of each kind that our kernels know, with the shape of what it takes."""
     copy = deepcopy(model).train()
     copy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -45,7 +48,7 @@ def _distinct(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[nn.Co
     def note(layer: nn.Conv2d, given: tuple[Tensor, ...], made: Tensor) -> None:
         found.setdefault(layer_name(layer, given[0]), (layer, tuple(given[0].shape)))
 
-    handles = [m.register_forward_hook(note) for m in copy.modules() if takes(m)]
+    handles = [m.register_forward_hook(note) for m in copy.modules() if takes(m, amx)]
     with torch.no_grad():
         copy(random_inputs(shape).contiguous(memory_format=torch.channels_last))
     for handle in handles:
@@ -53,10 +56,10 @@ def _distinct(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[nn.Co
     return found
 
 
-def _by_torch(conv: nn.Conv2d, size: tuple[int, ...], half: bool) -> bool:
+def _by_torch(conv: nn.Conv2d, size: tuple[int, ...], half: bool, amx: bool) -> bool:
     kind = torch.bfloat16 if half else torch.float32
     x = torch.randn(size).to(kind).contiguous(memory_format=torch.channels_last).requires_grad_()
-    forms: dict[str, nn.Module] = {"ours": FastConv(conv), "torch": conv}
+    forms: dict[str, nn.Module] = {"ours": FastConv(conv, amx=amx), "torch": conv}
     least = dict.fromkeys(forms, float("inf"))
     for number in range(TRIES):
         for name, form in forms.items():

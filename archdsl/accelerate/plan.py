@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from archdsl.accelerate.fast import fast
 from archdsl.accelerate.layers import layers_by_torch
-from archdsl.accelerate.native import available, has_parts
+from archdsl.accelerate.native import available, granted, has_parts, has_tiles
 from archdsl.accelerate.remember import recall, remember, signature
 from archdsl.accelerate.threads import waited
 from archdsl.accelerate.worth import compile_worth, graph_worth, size
@@ -40,7 +40,8 @@ class Plan:
 
     ``fused`` swaps layers for faster ones that give the same numbers; ``native`` takes our own kernels on a CPU.
     ``compile``: torch.compile of the net. ``graph``: whole steps as a CUDA graph. Both are asked for where an estimate says
-    that they pay (``fast.worth``). ``by_torch``: the names of convolutions that torch does faster than our kernels.
+    that they pay (``fast.worth``). ``by_torch``: the names of convolutions that torch does faster than our kernels. ``amx``: our
+    convolutions in bf16 are those for the tiles of AMX.
     """
 
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -51,12 +52,13 @@ class Plan:
     fused: bool = False
     native: bool = False
     by_torch: tuple[str, ...] = ()
+    amx: bool = False
 
     def record(self) -> dict[str, Any]:
-        """The plan as it is stored in JSON. An empty ``by_torch`` is omitted, so that plans of earlier versions compare equal."""
+        """The plan as it is stored in JSON. An empty ``by_torch`` and no ``amx`` are omitted, as in plans of earlier versions."""
         fields = asdict(self)
-        layers = fields.pop("by_torch")
-        return {**fields, "by_torch": list(layers)} if layers else fields
+        layers, amx = fields.pop("by_torch"), fields.pop("amx")
+        return fields | ({"by_torch": list(layers)} if layers else {}) | ({"amx": True} if amx else {})
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Plan:
@@ -120,12 +122,16 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
     if asked == "plain":
         return plain, ""
     best = replace(plain, fused=True, channels_last=len(shape) == 4 and device.type != "mps")
-    native = device.type == "cpu" and best.channels_last
-    native = native and has_parts(model)
+    possible = device.type == "cpu" and best.channels_last
+    native = possible and has_parts(model)
     precisions = ("fp32", "bf16") if asked == "auto" else (asked,)  # compiled side by side
-    native_half = native and asked != "fp32" and has_bf16() and available(*precisions)
+    native_half = (
+        possible and has_parts(model, has_tiles()) and asked != "fp32" and has_bf16() and available(*precisions)
+    )
+    amx = native_half and granted()
+    native_half = native_half and (native or amx)
     best = replace(best, native=native and (native_half or available()))
-    half = replace(best, precision="bf16", native=native_half)
+    half = replace(best, precision="bf16", native=native_half, amx=amx)
     if asked != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, asked) else best
         return taken, _words(taken)
@@ -150,16 +156,14 @@ def unprobed(device: torch.device, asked: str = "auto", threads: int = 1) -> Pla
     if known_precision(asked) == "plain":
         return Plan(threads=threads)
     half = asked == "bf16" or (asked == "auto" and (has_bf16() if device.type == "cpu" else _takes_bf16(device, asked)))
-    precision: Literal["fp32", "bf16"] = "bf16" if half else "fp32"
-    native = device.type == "cpu" and (not half or has_bf16()) and available(precision)
-    return Plan(
-        precision,
-        channels_last=device.type != "mps",
-        threads=threads,
-        fused=True,
-        native=native,
-        graph=device.type == "cuda",
-    )
+    best = Plan("bf16" if half else "fp32", channels_last=device.type != "mps", threads=threads, fused=True)
+    native = device.type == "cpu" and (not half or has_bf16()) and available(best.precision)
+    return replace(best, native=native, graph=device.type == "cuda", amx=native and half and granted())
+
+
+def has_kernels(plan: Plan) -> bool:
+    """Whether this process can have our own kernels for a plan that takes them."""
+    return available(plan.precision) and (not plan.amx or granted())
 
 
 def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
@@ -189,7 +193,9 @@ def has_bf16() -> bool:
 
 
 def _words(plan: Plan) -> str:
-    layers = f"native kernels but for {len(plan.by_torch)} kinds of convolution" if plan.by_torch else "native kernels"
+    layers = "native kernels with AMX" if plan.amx else "native kernels"
+    if plan.by_torch:
+        layers = f"{layers} but for {len(plan.by_torch)} kinds of convolution"
     more = (("channels_last", plan.channels_last), (layers, plan.native))
     return ", ".join([plan.precision, *(word for word, taken in more if taken)])
 
@@ -211,7 +217,9 @@ def _probed(
     if len(works) < 2 or plans[0] not in works:
         return plans[1], _words(plans[1])
     choice = _fastest(model, shape, [p for p in plans[1:] if p in works], device, most, works)
-    if choice.native and (names := layers_by_torch(model, shape, choice.precision == "bf16", choice.threads)):
+    if choice.native and (
+        names := layers_by_torch(model, shape, choice.precision == "bf16", choice.threads, choice.amx)
+    ):
         mixed = replace(choice, by_torch=names)
         works |= _least(model, shape, (choice, mixed), device, most)
         choice = _fastest(model, shape, [p for p in (choice, mixed) if p in works], device, most, works)

@@ -19,7 +19,7 @@ from archdsl.notices import notice
 from archdsl.runs.run import NUMERICS
 from archdsl.trust import distrust, make_private
 
-FORMS = 2  # raised when a probe tries other forms: earlier answers knew fewer
+FORMS = 3  # raised when a probe tries other forms: earlier answers knew fewer
 
 
 def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:

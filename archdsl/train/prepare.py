@@ -15,8 +15,7 @@ from torch import fx, nn
 from archdsl.accelerate.compiled import compiled
 from archdsl.accelerate.fast import ahead, fast
 from archdsl.accelerate.hardware import kernels, processor
-from archdsl.accelerate.native import available
-from archdsl.accelerate.plan import Plan, choose, forward_context
+from archdsl.accelerate.plan import Plan, choose, forward_context, has_kernels
 from archdsl.accelerate.plan import prepare as carry_out
 from archdsl.data import Arrays, Splits, load, split
 from archdsl.data.batches import Feed, Resident, resident
@@ -172,7 +171,8 @@ def _possible(
     known = known and not settings.optimizer.closure and task_of(data.dataset).simple
     graph = plan.graph and alone and isinstance(train, Resident) and not still.thaws and known
     compiles = plan.compile and alone
-    return replace(plan, graph=graph, compile=compiles, native=plan.native and not compiles)
+    native = plan.native and not compiles
+    return replace(plan, graph=graph, compile=compiles, native=native, amx=plan.amx and native)
 
 
 def _net(
@@ -243,7 +243,7 @@ def _plan(
         plan, said = distributed.broadcast(
             choose(model, batch, steps, device, options.speed, options.compile) if distributed.leads else None
         )
-    lacks = plan.native and (resumed or distributed.size > 1) and not available(plan.precision)
+    lacks = plan.native and (resumed or distributed.size > 1) and not has_kernels(plan)
     if distributed.votes(device, lacks)[0]:
         if resumed:
             raise EnvError(

@@ -56,7 +56,7 @@ def test_plain_is_plain(net: nn.Module) -> None:
 def test_a_wish_is_followed_without_a_probe(net: nn.Module, wish: str, own_cache: Path) -> None:
     plan, note = choose(net, BATCH, LONG, CPU, wish)
     assert (plan.precision, plan.channels_last, plan.fused) == (wish, True, True)
-    assert note == f"{wish}, channels_last" + ", native kernels" * plan.native
+    assert note == f"{wish}, channels_last" + ", native kernels" * plan.native + " with AMX" * plan.amx
     assert not own_cache.exists()
 
 
@@ -103,7 +103,7 @@ def test_forms_that_are_close_are_measured_until_they_differ(net: nn.Module, mon
         return 1.0 if plan.precision == "bf16" else 1.06 if turns["fp32"] <= 6 else 0.98
 
     monkeypatch.setattr(plans, "_seconds", seconds)
-    monkeypatch.setattr(plans, "has_parts", lambda model: False)
+    monkeypatch.setattr(plans, "has_parts", lambda model, amx=False: False)
     assert choose(net, BATCH, LONG, CPU)[0].precision == "fp32"
     assert turns["fp32"] == turns["bf16"] == 2 * (1 + len(plans.CLOSE))
 

@@ -5,19 +5,23 @@ from collections.abc import Collection
 from torch import fx, nn
 
 from archdsl.accelerate.native.conv import compile_ahead, fuse_convs, takes
-from archdsl.accelerate.native.kernels import available
+from archdsl.accelerate.native.kernels import available, has_tiles
 from archdsl.accelerate.native.norm import fuse_norms
+from archdsl.accelerate.native.tiles import granted
 
-__all__ = ["available", "compile_ahead", "fuse", "has_parts"]
+__all__ = ["available", "compile_ahead", "fuse", "granted", "has_parts", "has_tiles"]
 
 
-def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = ()) -> fx.GraphModule:
-    """The net with what the kernels know in their form, on the same parameters and buffers; ``by_torch``: the names of
-    convolutions that torch does all the same.
+def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = (), amx: bool = False) -> fx.GraphModule:
+    """The net with what the kernels know in their form, on the same parameters and buffers.
+
+    Args:
+        by_torch: the names of convolutions that torch does all the same.
+        amx: convolutions in bf16 on the tiles of the processor.
     """
-    return fuse_convs(fuse_norms(model), precision, by_torch)
+    return fuse_convs(fuse_norms(model), precision, by_torch, amx)
 
 
-def has_parts(model: nn.Module) -> bool:
-    """Whether the kernels know anything of this net."""
-    return any(type(m) is nn.BatchNorm2d or takes(m) for m in model.modules())
+def has_parts(model: nn.Module, amx: bool = False) -> bool:
+    """Whether the kernels, with ``amx`` those for tiles, know anything of this net."""
+    return any(type(m) is nn.BatchNorm2d or takes(m, amx) for m in model.modules())

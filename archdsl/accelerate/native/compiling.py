@@ -33,8 +33,9 @@ SOURCES = {
     "separable": (HERE / "separable.c",),
     "partial": (HERE / "winograd.c",),
     "dense": (HERE / "dense.c",),
+    "tiles": (HERE / "tiles.c",),  # for processors with AMX alone
 }
-HEADERS = (HERE / "lanes.h", HERE / "depthwise.h")
+HEADERS = (HERE / "lanes.h", HERE / "depthwise.h", HERE / "tiles.h")
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = "ARCHDSL_COMPILE_SECONDS"

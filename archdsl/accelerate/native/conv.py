@@ -2,6 +2,7 @@
 
 The arithmetic of a net like VGG or ResNet is almost all there. Lavin & Gray 2016 (arXiv:1509.09308); winograd.c says how.
 Under autocast images are bf16, as torch has them, while weights and all arithmetic stay fp32, which torch rounds too.
+On a processor with AMX its tiles do those of bf16, with weights that are rounded, by all products; tiles.c says how.
 Whatever does not fit (another window, type or layout, channels that do not fill the processor's vectors) is torch's.
 """
 
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
+from archdsl.accelerate.native import tiles
 from archdsl.accelerate.native.holder import bare, copied, free
 from archdsl.accelerate.native.kernels import Part, at, available, compile_if_free, floats, kernels, lanes, loaded
 
@@ -28,20 +30,26 @@ class _Conv(torch.autograd.Function):
     """(N, C, H, W) to (N, K, H + 2·pad − 2, W + 2·pad − 2), of the images' type."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, pad: int) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, amx: bool) -> Tensor:  # type: ignore[override]
         ctx.save_for_backward(x, weight)
-        ctx.pad, ctx.biased = pad, bias is not None
-        return convolve(x, weight, bias, pad)
+        ctx.pad, ctx.biased, ctx.amx = pad, bias is not None, amx
+        return _made(x, weight, bias, pad, amx)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         dy = dy.contiguous(memory_format=LAST)
-        need_x, need_weight, need_bias, _ = ctx.needs_input_grad
-        dx = convolve(dy, weight, None, 2 - ctx.pad, flip=True) if need_x else None
-        dweight = _weight_gradient(x, dy, weight, ctx.pad) if need_weight else None
-        return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None
+        need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
+        dx = _made(dy, weight, None, 2 - ctx.pad, ctx.amx, flip=True) if need_x else None
+        dweight = _weight_gradient(x, dy, weight, ctx.pad, ctx.amx) if need_weight else None
+        return dx, dweight, dy.sum((0, 2, 3), dtype=weight.dtype) if ctx.biased and need_bias else None, None, None
+
+
+def _made(x: Tensor, weight: Tensor, bias: Tensor | None, pad: int, amx: bool, flip: bool = False) -> Tensor:
+    if not amx:
+        return convolve(x, weight, bias, pad, flip)
+    return tiles.convolve(x, weight, steps_of(weight, flip), weight.shape[1 if flip else 0], bias, pad, flip)
 
 
 def convolve(
@@ -72,9 +80,13 @@ def convolve(
     return y
 
 
-def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int) -> Tensor:
+def _weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, pad: int, amx: bool) -> Tensor:
     (n, c, h, w), threads, k = x.shape, torch.get_num_threads(), dy.shape[1]
-    lib, out = loaded("conv", x.dtype, bool(narrow(c, k))), torch.empty_like(weight)
+    out = torch.empty_like(weight)
+    if amx:
+        tiles.weight_gradient(x, dy, out, steps_of(out), pad)
+        return out
+    lib = loaded("conv", x.dtype, bool(narrow(c, k)))
     workspace = floats(lib.winograd_weight_workspace(w, c, k, threads))
     lib.winograd_weight(at(x), at(dy), at(out), steps_of(out), n, h, w, c, k, pad, at(workspace), threads)
     return out
@@ -109,18 +121,33 @@ def layer_name(conv: nn.Conv2d, x: Tensor) -> str:
 
 
 class FastConv(nn.Module):
-    """A net's convolution, on its own parameters. ``by_torch``: the names of layers that torch does."""
+    """A net's convolution, on its own parameters.
 
-    def __init__(self, conv: nn.Conv2d, by_torch: Collection[str] = ()) -> None:
+    Args:
+        by_torch: the names of layers that torch does.
+        amx: on the tiles of the processor, where the images are bf16.
+    """
+
+    def __init__(self, conv: nn.Conv2d, by_torch: Collection[str] = (), amx: bool = False) -> None:
         super().__init__()
-        self.conv, self.by_torch = conv, by_torch
+        self.conv, self.by_torch, self.amx = conv, by_torch, amx
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W)."""
         conv = self.conv
         if not self._fits(x):
             return cast("Tensor", conv(x))
-        return cast("Tensor", _Conv.apply(x, conv.weight, conv.bias, int(conv.padding[0])))
+        amx = self._on_tiles(x)
+        return cast("Tensor", _Conv.apply(x, conv.weight, conv.bias, int(conv.padding[0]), amx))
+
+    def _on_tiles(self, x: Tensor) -> bool:
+        return self.amx and x.dtype is torch.bfloat16
+
+    def _by_filtering(self, x: Tensor) -> bool:
+        channels = x.shape[1], self.conv.out_channels
+        if self.amx and narrow(*channels) is None:  # tiles take channels whose gradients no others have
+            return False
+        return kernels(*library(*channels, x.dtype)) is not None
 
     def _fits(self, x: Tensor) -> bool:
         weight, bias, pad = self.conv.weight, self.conv.bias, int(self.conv.padding[0])
@@ -134,14 +161,17 @@ class FastConv(nn.Module):
             and x.numel() > 0
             and min(x.shape[2:]) + 2 * pad - 2 >= SMALLEST
             and x.is_contiguous(memory_format=LAST)
-            and kernels(*library(x.shape[1], weight.shape[0], x.dtype)) is not None
+            and (self._on_tiles(x) or self._by_filtering(x))
             and not (self.by_torch and layer_name(self.conv, x) in self.by_torch)
         )
 
 
-def takes(module: nn.Module | None) -> bool:
-    """Whether this is a convolution that the kernels know, forwards and backwards."""
-    return shaped(module) and narrow(module.in_channels, module.out_channels) is not None
+def takes(module: nn.Module | None, amx: bool = False) -> bool:
+    """Whether this is a convolution that the kernels know, forwards and backwards; with ``amx`` those for tiles."""
+    if not shaped(module):
+        return False
+    channels = module.in_channels, module.out_channels
+    return tiles.fits(*channels) if amx else narrow(*channels) is not None
 
 
 def shaped(module: nn.Module | None) -> TypeGuard[nn.Conv2d]:
@@ -166,22 +196,25 @@ def _has_narrow(modules: Iterable[nn.Module]) -> bool:
     return any(takes(m) and narrow(m.in_channels, m.out_channels) for m in modules)
 
 
-def fuse_convs(model: fx.GraphModule, precision: str, by_torch: Collection[str] = ()) -> fx.GraphModule:
+def fuse_convs(
+    model: fx.GraphModule, precision: str, by_torch: Collection[str] = (), amx: bool = False
+) -> fx.GraphModule:
     """The net with such convolutions in this form, on the same parameters; compiles kernels that have not been yet.
 
     Args:
         by_torch: the names of layers that torch does all the same.
+        amx: on the tiles of the processor.
     """
     graph, holder, root = copied(model)
-    if _has_narrow(root.values()):
+    if not amx and _has_narrow(root.values()):
         available(precision, narrow=True)
     names: dict[str, str] = {}
     for node in graph.nodes:
         name = str(node.target)
-        if node.op == "call_module" and len(node.args) == 1 and takes(root.get(name)):
+        if node.op == "call_module" and len(node.args) == 1 and takes(root.get(name), amx):
             if name not in names:
                 names[name] = free(holder, "fast")
-                holder.add_module(names[name], FastConv(root[name], by_torch))
+                holder.add_module(names[name], FastConv(root[name], by_torch, amx))
             node.target = names[name]
     graph.lint()
     return fx.GraphModule(holder, graph, type(model).__name__) if names else model

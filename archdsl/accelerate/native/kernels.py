@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -33,6 +32,7 @@ from archdsl.accelerate.native.compiling import (
     remember_failure,
     whole,
 )
+from archdsl.accelerate.native.functions import GIVEN, LONG, TAKEN, Part
 from archdsl.data.roots import cache_base
 from archdsl.data.stream import cores
 from archdsl.errors import InternalError
@@ -42,57 +42,8 @@ from archdsl.trust import distrust
 from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
-POINTER, LONG, INT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
-FLOAT, DOUBLE = ctypes.c_float, ctypes.c_double
-Part = Literal["conv", "norm", "batch", "separable", "partial", "dense"]
-_CONVOLVES: dict[str, list[Any]] = {
-    "winograd": [POINTER] * 6 + [LONG] * 6 + [INT, POINTER, FLOAT, POINTER, INT],
-    "winograd_filter": [POINTER, POINTER, LONG, LONG, POINTER, INT],
-}
-TAKEN: dict[Part, dict[str, list[Any]]] = {
-    "conv": {
-        **_CONVOLVES,
-        "winograd_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
-    },
-    "norm": {
-        "norm_forward": [
-            *[POINTER] * 4,
-            *[LONG] * 4,
-            POINTER,
-            POINTER,
-            FLOAT,
-            INT,
-            *[POINTER] * 3,
-            DOUBLE,
-            POINTER,
-            INT,
-        ],
-        "norm_backward": [*[POINTER] * 6, *[LONG] * 4, INT, *[POINTER] * 5, INT],
-        "norm_apply": [POINTER, POINTER, LONG, LONG, POINTER, POINTER, INT, INT],
-        "max_pool": [POINTER, POINTER] + [LONG] * 9 + [INT],
-    },
-    "batch": {"batch": [*[POINTER] * 2, *[LONG] * 4, *[POINTER] * 4, INT]},
-    "separable": {"separable": [*[POINTER] * 9, *[LONG] * 7, POINTER, POINTER, INT]},
-    "partial": _CONVOLVES,
-    "dense": {
-        "dense": [*[POINTER] * 5, *[LONG] * 3, FLOAT, INT, FLOAT, POINTER, INT],
-        "dense_pair": [*[POINTER] * 3, INT, FLOAT, *[POINTER] * 4, *[LONG] * 4, FLOAT, INT, FLOAT, POINTER, INT],
-        "depthwise_dense": [*[POINTER] * 3, FLOAT, *[POINTER] * 4, *[LONG] * 6, INT, FLOAT, POINTER, INT],
-    },
-}
-# What gives a number: floats of a workspace, and of a vector.
-GIVEN: dict[Part, dict[str, list[Any]]] = {
-    "conv": {
-        "winograd_workspace": [LONG] * 4,
-        "winograd_weight_workspace": [LONG] * 4,
-        "winograd_parts": [LONG] * 5 + [INT],
-    },
-    "norm": {},
-    "batch": {"lanes": []},
-    "separable": {"separable_workspace": [LONG] * 5 + [INT]},
-    "partial": {"winograd_workspace": [LONG] * 4},
-    "dense": {"dense_workspace": [LONG, INT]},
-}
+# What tiles.c is written in.
+TILE_INSTRUCTIONS = "amx_tile", "amx_bf16", "avx512_bf16", "avx512_bw", "avx512_vl"
 
 
 @cache
@@ -149,6 +100,8 @@ def available(*precisions: str, narrow: bool = False) -> bool:
     if not narrow:
         wanted += [("norm", kind, False) for kind in kinds] + [("batch", torch.float32, False)]
     places = [_place(*one) for one in wanted]
+    if not narrow and torch.bfloat16 in kinds and has_tiles():  # compiled beside the others, which do without it
+        places.append(_place("tiles", torch.bfloat16, False))
     missing = [place for place in places if place is not None and not place.file.exists()]
     if None in places:
         return False
@@ -163,6 +116,14 @@ def compile_if_free(part: Part, kind: torch.dtype, narrow: bool) -> None:
     place = _place(part, kind, narrow)
     if place is not None and not place.file.exists():
         _make_if_free(place)
+
+
+@cache
+def has_tiles() -> bool:
+    """Whether the processor has AMX for bf16, with the vectors that go with it."""
+    ask = getattr(torch.cpu, "get_capabilities", None)  # of torch 2.11
+    found = ask() if ask is not None else {}
+    return all(found.get(name) for name in TILE_INSTRUCTIONS)
 
 
 @cache
