@@ -78,6 +78,7 @@ def machine() -> dict[str, object]:
     if info.is_file():
         models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
         name = models[0] if models else name
+        name += " with AMX" if " amx_bf16" in info.read_text() else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {"cpu": name, "cores": cores, "memory_gib": round(memory / 2**30, 1), "system": platform.system()}

@@ -23,6 +23,7 @@ from archdsl.report import Column, Table
 HERE = Path(__file__).resolve().parent
 VALID = 500
 OURS = "archdsl"
+BEFORE = "archdsl, another commit"
 SIDES = {
     OURS: ("ours.py", {"precision": "auto"}),
     "archdsl fp32": ("ours.py", {"precision": "fp32"}),
@@ -49,14 +50,16 @@ def pictures(parquet: Path, folder: Path, images: int) -> None:
         file.write_bytes(image["bytes"])
 
 
-def run(script: str, work: Work, cache: str) -> dict[str, Any]:
-    """One contender's process, its wall time with it."""
+def run(script: str, work: Work, cache: str, checkout: Path | None = None) -> dict[str, Any]:
+    """One contender's process, its wall time with it. ``checkout``: of our own repository, whose package and script are taken."""
     # What our command sets before torch is imported; the peers keep OpenMP's own way, which is faster alone.
     own = {"GOMP_SPINCOUNT": SPINS} if script in ("ours.py", "hand.py") else {}
     own |= {} if work.native else {"ARCHDSL_NATIVE": "0"}
+    own |= {} if checkout is None else {"PYTHONPATH": str(checkout)}
+    home = HERE if checkout is None else checkout / "bench" / "peers"
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, str(HERE / script), command(work)],
+        [sys.executable, str(home / script), command(work)],
         capture_output=True,
         text=True,
         check=False,
@@ -113,12 +116,15 @@ def race(name: str, title: str, description: str | None, work: Work) -> None:
     parser.add_argument(
         "--vision", type=Path, help="checkout of torchvision's repository; without it its reference is left out"
     )
+    parser.add_argument("--before", type=Path, help="checkout of another commit of ours, as one more contender")
     parser.add_argument("--only", nargs="*", help="contenders to run, beside archdsl")
     parser.add_argument("--hand", action="store_true", help="a hand loop of our parts instead of archdsl's fit")
     args = parser.parse_args()
     homes = {"timm_script.py": args.timm, "torchvision_reference.py": args.vision}
     sides = {k: v for k, v in SIDES.items() if homes.get(v[0], True)}
     sides = {k: v for k, v in sides.items() if not args.only or k in (OURS, *args.only)}
+    checkouts = {} if args.before is None else {BEFORE: args.before.resolve()}
+    sides |= dict.fromkeys(checkouts, SIDES[OURS])
     with tempfile.TemporaryDirectory() as home:
         pictures(args.parquet, Path(home) / "pictures", work.images)
         work = replace(work, folder=str(Path(home) / "pictures"))
@@ -127,7 +133,8 @@ def race(name: str, title: str, description: str | None, work: Work) -> None:
             for side in list(sides) if number % 2 == 0 else list(sides)[::-1]:
                 script, changes = sides[side]
                 script = "hand.py" if args.hand and script == "ours.py" else script
-                raw[side].append(run(script, replace(work, checkout=str(homes.get(script) or ""), **changes), home))
+                given = replace(work, checkout=str(homes.get(script) or ""), **changes)
+                raw[side].append(run(script, given, home, checkouts.get(side)))
                 print(f"round {number + 1}, {side}: {raw[side][-1]['steady']:.0f} images/s", file=sys.stderr)
     facts = {k: v for k, v in asdict(work).items() if k not in ("folder", "checkout")}
     publish(name, [table(title, raw)], {"work": facts, "runs": raw}, ["torch", "timm", "lightning"], args.out)
