@@ -3,6 +3,7 @@
 import gzip
 import importlib
 import io
+import shutil
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from archdsl.accelerate.native import joint, tiles
+from tests.train.libraries import can_imitate_amx, compiled, has_amx
 
 rng = np.random.default_rng(0)
 
@@ -36,6 +40,17 @@ def any_count(monkeypatch: pytest.MonkeyPatch) -> None:
 def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Published sets may have any number of images."""
     any_count(monkeypatch)
+
+
+@pytest.fixture(params=[pytest.param("real", marks=has_amx), pytest.param("imitated", marks=can_imitate_amx)])
+def tile_library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels for tiles, or the same with tiles in plain C."""
+    if request.param == "imitated":
+        compiler = shutil.which("cc")
+        assert compiler is not None
+        made = compiled(compiler, tmp_path, "tiles", "-DBF16", "-DIMITATED")
+        for module in (tiles, joint):
+            monkeypatch.setattr(module, "loaded", lambda part, kind: made)
 
 
 @pytest.fixture(autouse=True, scope="module")

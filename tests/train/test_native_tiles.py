@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,22 +12,14 @@ import archdsl
 from archdsl.accelerate import plan as plans
 from archdsl.accelerate.fast import fast
 from archdsl.accelerate.hardware import kernels
-from archdsl.accelerate.native import available, granted, tiles
 from archdsl.accelerate.native.conv import FastConv, takes
 from archdsl.accelerate.plan import PLAIN, Plan, choose, has_kernels, unprobed
 from archdsl.emit.build import build
-from tests.train.libraries import compiled
+from tests.train.libraries import has_amx
 from tests.train.test_native_conv import both, check, exact, layer
 
 LAST = torch.channels_last
 CPU = torch.device("cpu")
-VECTORS = "avx512_bf16", "avx512_bw", "avx512_vl"
-here = getattr(torch.cpu, "get_capabilities", dict)()
-imitable = pytest.mark.skipif(
-    not available("bf16") or not all(here.get(name) for name in VECTORS),
-    reason="needs Linux, a C compiler, and a processor with AVX-512 for bf16",
-)
-needs = pytest.mark.skipif(not granted(), reason="needs a processor with AMX")
 # images, input channels, output channels, height, width, padding: rows of whole tiles and of parts, channels that fill tiles and
 # that do not, several images in a tile, more images than a group has, many weights.
 SHAPES = (
@@ -48,16 +38,6 @@ SHAPES = (
 )
 
 
-@pytest.fixture(params=[pytest.param("real", marks=needs), pytest.param("imitated", marks=imitable)])
-def library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernels for tiles, or the same in plain C."""
-    compiler = shutil.which("cc")
-    assert compiler is not None
-    if request.param == "imitated":
-        made = compiled(compiler, tmp_path, "tiles", "-DBF16", "-DIMITATED")
-        monkeypatch.setattr(tiles, "loaded", lambda part, kind: made)
-
-
 def images(n: int, c: int, h: int, w: int) -> Tensor:
     return torch.randn(n, c, h, w).to(torch.bfloat16).to(memory_format=LAST)
 
@@ -69,7 +49,7 @@ def rounded(of: nn.Conv2d) -> nn.Conv2d:
     return of
 
 
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("tile_library")
 def test_values_and_gradients_are_those_of_torch() -> None:
     for n, ins, outs, h, w, pad in SHAPES:
         for bias, form in ((True, LAST), (False, torch.contiguous_format)):
@@ -89,7 +69,7 @@ def test_values_and_gradients_are_those_of_torch() -> None:
             check(parameters)
 
 
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("tile_library")
 def test_threads_and_other_images_change_no_bit() -> None:
     before = torch.get_num_threads()
     conv = FastConv(layer(40, 72, 1), amx=True)
@@ -114,7 +94,7 @@ def test_threads_and_other_images_change_no_bit() -> None:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("tile_library")
 def test_what_is_not_finite_stays_in_its_windows() -> None:
     for value in (float("nan"), float("inf")):
         x = images(2, 16, 8, 8)
@@ -156,7 +136,7 @@ def test_a_plan_with_tiles_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
         assert has_kernels(replace(plan, amx=False))
 
 
-@needs
+@has_amx
 def test_auto_takes_tiles_where_there_are_some() -> None:
     model = build(archdsl.load("vgg[32x2] +bn gap linear(4)", input=(3, 16, 16), classes=4).trace)
     plan, words = choose(model, (8, 3, 16, 16), 5, CPU)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from torch import fx, nn
 
 from archdsl.accelerate.native.conv import compile_ahead, fuse_convs, takes
+from archdsl.accelerate.native.joint import join_norms
 from archdsl.accelerate.native.kernels import available, has_tiles
 from archdsl.accelerate.native.norm import fuse_norms
 from archdsl.accelerate.native.tiles import granted
@@ -19,7 +20,8 @@ def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = (), 
         by_torch: the names of convolutions that torch does all the same.
         amx: convolutions in bf16 on the tiles of the processor.
     """
-    return fuse_convs(fuse_norms(model), precision, by_torch, amx)
+    fused = fuse_convs(fuse_norms(model), precision, by_torch, amx)
+    return join_norms(fused) if amx else fused
 
 
 def has_parts(model: nn.Module, amx: bool = False) -> bool:

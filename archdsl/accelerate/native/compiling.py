@@ -33,9 +33,10 @@ SOURCES = {
     "separable": (HERE / "separable.c",),
     "partial": (HERE / "winograd.c",),
     "dense": (HERE / "dense.c",),
-    "tiles": (HERE / "tiles.c",),  # for processors with AMX alone
+    "tiles": (HERE / "joint.c",),  # for processors with AMX alone
 }
-HEADERS = (HERE / "lanes.h", HERE / "depthwise.h", HERE / "tiles.h")
+# What sources include, some of each other.
+HEADERS = tuple(HERE / name for name in ("lanes.h", "depthwise.h", "tiles.h", "tiles.c", "norm.c"))
 # No -ffast-math: it would assume that there is no NaN, and a run that diverges is known by its NaNs.
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
 SECONDS = "ARCHDSL_COMPILE_SECONDS"

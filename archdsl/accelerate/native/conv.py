@@ -140,6 +140,10 @@ class FastConv(nn.Module):
         amx = self._on_tiles(x)
         return cast("Tensor", _Conv.apply(x, conv.weight, conv.bias, int(conv.padding[0]), amx))
 
+    def on_tiles(self, x: Tensor) -> bool:
+        """Whether these images are convolved on tiles."""
+        return self._on_tiles(x) and self._fits(x)
+
     def _on_tiles(self, x: Tensor) -> bool:
         return self.amx and x.dtype is torch.bfloat16
 

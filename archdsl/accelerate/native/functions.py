@@ -45,6 +45,18 @@ TAKEN: dict[Part, dict[str, list[Any]]] = {
     "tiles": {
         "tiles_convolve": [POINTER] * 5 + [LONG] * 6 + [INT, POINTER, INT],
         "tiles_weight": [POINTER] * 4 + [LONG] * 6 + [POINTER, INT],
+        "joint_forward": [
+            *[POINTER] * 7,
+            *[LONG] * 6,
+            *[POINTER] * 2,
+            FLOAT,
+            INT,
+            *[POINTER] * 3,
+            DOUBLE,
+            *[POINTER] * 2,
+            INT,
+        ],
+        "joint_backward": [*[POINTER] * 11, *[LONG] * 6, INT, *[POINTER] * 6, INT],
     },
 }
 # What gives a number: floats of a workspace, and of a vector.
@@ -59,5 +71,12 @@ GIVEN: dict[Part, dict[str, list[Any]]] = {
     "separable": {"separable_workspace": [LONG] * 5 + [INT]},
     "partial": {"winograd_workspace": [LONG] * 4},
     "dense": {"dense_workspace": [LONG, INT]},
-    "tiles": {"tiles_granted": [], "tiles_workspace": [LONG] * 7, "tiles_weight_workspace": [LONG] * 7},
+    "tiles": {
+        "tiles_granted": [],
+        "tiles_workspace": [LONG] * 7,
+        "tiles_weight_workspace": [LONG] * 7,
+        "joint_fits": [LONG] * 6,
+        "joint_workspace": [LONG] * 7,
+        "joint_back_workspace": [LONG] * 7,
+    },
 }

@@ -172,6 +172,46 @@ static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long fro
     }
 }
 
+/* A first value of each channel, from which deviations are taken, into the place of the mean. */
+static void take_first(const T *x, long c, float *kept) {
+    for (long j = 0; j < c; j += LANES) put_some(kept + j, take(x + j, min_of(LANES, c - j)), min_of(LANES, c - j));
+}
+
+/* The sums of block b. */
+static void block_moments(const T *x, long rows, long c, const float *kept, double *sums, long b) {
+    for (long j = 0; j < 2 * c; j++) sums[b * 2 * c + j] = 0;
+    moments(x, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, kept, sums + b * 2 * c);
+}
+
+/* What norm_forward keeps, of the sums of all blocks, and the moving averages. */
+static void keep_moments(long rows, long c, const float *weight, const float *bias, float eps, float *kept, float *running_mean,
+                         float *running_var, double momentum, const double *sums) {
+    float *mean = kept, *inverse = mean + c, *scale = inverse + c, *shift = scale + c;
+    for (long j = 0; j < c; j++) {
+        double a = 0, q = 0;
+        for (long b = 0; b < BLOCKS; b++) a += sums[b * 2 * c + j], q += sums[b * 2 * c + c + j];
+        double off = a / rows, spread = q / rows - off * off, middle = mean[j] + off;
+        if (spread < 0) spread = 0;
+        double over = 1 / sqrt(spread + eps), factor = over * (weight ? weight[j] : 1);
+        mean[j] = (float)middle, inverse[j] = (float)over;
+        scale[j] = (float)factor, shift[j] = (float)((bias ? bias[j] : 0) - middle * factor);
+        if (running_mean) {
+            running_mean[j] = (float)((1 - momentum) * running_mean[j] + momentum * middle);
+            running_var[j] = (float)((1 - momentum) * running_var[j] + momentum * (spread * rows / (rows - 1)));
+        }
+    }
+}
+
+/* Block b of y. */
+static void block_apply(const T *x, const T *skip, T *y, uint8_t *place, long n, long h, long w, long c, const float *kept, int relu, long b) {
+    long rows = n * h * w, windows = n * (h / 2);
+    const float *scale = kept + 2 * c, *shift = scale + c;
+    if (place)
+        apply_pool(x, skip, y, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, scale, shift, relu);
+    else
+        apply(x, skip, y, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, scale, shift, relu);
+}
+
 /* y of the batch; in `kept`, per channel, the mean, the inverse of the deviation, and the scale and shift that were used: (4, c).
  *
  * Deviations are taken from the first pixel; one that is hundreds of deviations from the mean costs digits.
@@ -182,36 +222,15 @@ static void apply_pool(const T *x, const T *skip, T *y, uint8_t *place, long fro
 void norm_forward(const T *x, const T *skip, T *y, uint8_t *place, long n, long h, long w, long c, const float *weight,
                   const float *bias, float eps, int relu, float *kept, float *running_mean, float *running_var, double momentum, double *sums,
                   int threads) {
-    long rows = n * h * w, windows = n * (h / 2);
-    float *mean = kept, *inverse = mean + c, *scale = inverse + c, *shift = scale + c;
-    for (long j = 0; j < c; j += LANES) put_some(mean + j, take(x + j, min_of(LANES, c - j)), min_of(LANES, c - j));
+    take_first(x, c, kept);
 #pragma omp parallel num_threads(threads)
     {
         Share mine = share();
-        for (long b = mine.from; b < mine.to; b++) {
-            for (long j = 0; j < 2 * c; j++) sums[b * 2 * c + j] = 0;
-            moments(x, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, sums + b * 2 * c);
-        }
+        for (long b = mine.from; b < mine.to; b++) block_moments(x, n * h * w, c, kept, sums, b);
 #pragma omp barrier
 #pragma omp single
-        for (long j = 0; j < c; j++) {
-            double a = 0, q = 0;
-            for (long b = 0; b < BLOCKS; b++) a += sums[b * 2 * c + j], q += sums[b * 2 * c + c + j];
-            double off = a / rows, spread = q / rows - off * off, middle = mean[j] + off;
-            if (spread < 0) spread = 0;
-            double over = 1 / sqrt(spread + eps), factor = over * (weight ? weight[j] : 1);
-            mean[j] = (float)middle, inverse[j] = (float)over;
-            scale[j] = (float)factor, shift[j] = (float)((bias ? bias[j] : 0) - middle * factor);
-            if (running_mean) {
-                running_mean[j] = (float)((1 - momentum) * running_mean[j] + momentum * middle);
-                running_var[j] = (float)((1 - momentum) * running_var[j] + momentum * (spread * rows / (rows - 1)));
-            }
-        }
-        for (long b = mine.to - 1; b >= mine.from; b--)
-            if (place)
-                apply_pool(x, skip, y, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, scale, shift, relu);
-            else
-                apply(x, skip, y, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, scale, shift, relu);
+        keep_moments(n * h * w, c, weight, bias, eps, kept, running_mean, running_var, momentum, sums);
+        for (long b = mine.to - 1; b >= mine.from; b--) block_apply(x, skip, y, place, n, h, w, c, kept, relu, b);
     }
 }
 
@@ -356,6 +375,53 @@ static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *pl
     for (long r = from; r < to; r++) in_windows(&p, r, h, w, c, pass_windows);
 }
 
+/* What both passes of the gradient read. place: NULL where nothing was pooled. room: for 2 * c floats, that the first one fills. */
+typedef struct {
+    const T *x, *y, *dy;
+    const uint8_t *place;
+    T *dskip;
+    long n, h, w, c;
+    int relu;
+    const float *kept;
+    float *room;
+} Backward;
+
+/* The sums of block b, and dskip. */
+static void block_gradient_sums(const Backward *g, double *sums, long b) {
+    long rows = g->n * g->h * g->w, windows = g->n * (g->h / 2), c = g->c;
+    const float *mean = g->kept, *scale = mean + 2 * c, *shift = scale + c;
+    double *part = sums + b * 2 * c;
+    for (long j = 0; j < 2 * c; j++) part[j] = 0;
+    if (g->place)
+        gradient_sums_pool(g->x, g->y, g->dy, g->dskip, g->place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, g->h, g->w, c, mean, scale,
+                           shift, g->relu, part);
+    else
+        gradient_sums(g->x, g->y, g->dy, g->dskip, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, scale, shift, g->relu, part);
+}
+
+/* dweight, dbias, and what the second pass needs. */
+static void keep_gradients(const Backward *g, const double *sums, float *dweight, float *dbias) {
+    long rows = g->n * g->h * g->w, c = g->c;
+    const float *inverse = g->kept + c, *scale = inverse + c;
+    float *one = g->room, *two = one + c;
+    for (long j = 0; j < c; j++) {
+        double first = 0, p = 0;
+        for (long b = 0; b < BLOCKS; b++) first += sums[b * 2 * c + j], p += sums[b * 2 * c + c + j];
+        double over = inverse[j];
+        dbias[j] = (float)first, dweight[j] = (float)(p * over);
+        one[j] = (float)(-scale[j] * first / rows), two[j] = (float)(-scale[j] * over * over * p / rows);
+    }
+}
+
+/* dx of pixels, or of rows of windows where there was a pooling, from `from` to `to`; dx: of the whole batch. */
+static void pass_back(const Backward *g, long from, long to, T *dx) {
+    const float *mean = g->kept, *scale = mean + 2 * g->c, *shift = scale + g->c, *one = g->room, *two = one + g->c;
+    if (g->place)
+        gradient_pool(g->x, g->y, g->dy, g->place, dx, from, to, g->h, g->w, g->c, mean, scale, shift, one, two, g->relu);
+    else
+        gradient(g->x, g->dskip, g->dy, dx, from, to, g->c, mean, scale, shift, one, two, g->relu);
+}
+
 /* dx, dweight, dbias, and with a skip dskip. h and w are even where y was pooled (`place` given).
  *
  * y: NULL without a skip; then the gate is found from x.
@@ -363,35 +429,15 @@ static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *pl
  */
 void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T *dx, T *dskip, long n, long h, long w, long c,
                    int relu, const float *kept, float *dweight, float *dbias, float *room, double *sums, int threads) {
-    long rows = n * h * w, windows = n * (h / 2);
-    const float *mean = kept, *inverse = mean + c, *scale = inverse + c, *shift = scale + c;
-    float *one = room, *two = one + c;
+    Backward g = {x, y, dy, place, dskip, n, h, w, c, relu, kept, room};
+    long all = place ? n * (h / 2) : n * h * w;
 #pragma omp parallel num_threads(threads)
     {
         Share mine = share();
-        for (long b = mine.from; b < mine.to; b++) {
-            double *part = sums + b * 2 * c;
-            for (long j = 0; j < 2 * c; j++) part[j] = 0;
-            if (place)
-                gradient_sums_pool(x, y, dy, dskip, place, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift,
-                                   relu, part);
-            else
-                gradient_sums(x, y, dy, dskip, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, scale, shift, relu, part);
-        }
+        for (long b = mine.from; b < mine.to; b++) block_gradient_sums(&g, sums, b);
 #pragma omp barrier
 #pragma omp single
-        for (long j = 0; j < c; j++) {
-            double g = 0, p = 0;
-            for (long b = 0; b < BLOCKS; b++) g += sums[b * 2 * c + j], p += sums[b * 2 * c + c + j];
-            double over = inverse[j];
-            dbias[j] = (float)g, dweight[j] = (float)(p * over);
-            one[j] = (float)(-scale[j] * g / rows), two[j] = (float)(-scale[j] * over * over * p / rows);
-        }
-        for (long b = mine.to - 1; b >= mine.from; b--)
-            if (place)
-                gradient_pool(x, y, dy, place, dx, windows * b / BLOCKS, windows * (b + 1) / BLOCKS, h, w, c, mean, scale, shift, one, two,
-                              relu);
-            else
-                gradient(x, dskip, dy, dx, rows * b / BLOCKS, rows * (b + 1) / BLOCKS, c, mean, scale, shift, one, two, relu);
+        keep_gradients(&g, sums, dweight, dbias);
+        for (long b = mine.to - 1; b >= mine.from; b--) pass_back(&g, all * b / BLOCKS, all * (b + 1) / BLOCKS, dx);
     }
 }

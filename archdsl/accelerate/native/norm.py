@@ -88,32 +88,35 @@ class FusedNorm(nn.Module):
             y = y if self.pool is None else self.pool(y)
             return functional.relu(y, inplace=True) if self.relu else y
         norm, pool = self.norm, self.pool is not None
-        y = _Norm.apply(x, skip, norm.weight, norm.bias, norm.eps, self.relu, pool, self._averages())
+        y = _Norm.apply(x, skip, norm.weight, norm.bias, norm.eps, self.relu, pool, self.averages())
         return cast("Tensor", y)
 
     def _fits(self, x: Tensor, skip: Tensor | None) -> bool:
+        plain = x.device.type == "cpu" and x.is_contiguous(memory_format=LAST)
+        return plain and self.fits(tuple(x.shape), x.dtype, skip) and kernels("norm", x.dtype) is not None
+
+    def fits(self, shape: tuple[int, ...], kind: torch.dtype, skip: Tensor | None) -> bool:
+        """Whether the kernels do this norm with what follows it, of images (N, C, H, W) as they take them."""
+        n, c, h, w = shape
         fits = (
             self.norm.training
             and type(self.norm) is nn.BatchNorm2d  # `syncbn` makes another of it
-            and x.device.type == "cpu"
-            and x.shape[1] == self.norm.num_features
-            and x.is_contiguous(memory_format=LAST)
-            and x.numel() // x.shape[1] > 1
-            and x.shape[1] <= WIDEST
-            and kernels("norm", x.dtype) is not None
+            and c == self.norm.num_features
+            and n * h * w > 1
+            and c <= WIDEST
             and all(p is None or p.dtype == torch.float32 for p in self._numbers())
         )
         if fits and skip is not None:
-            fits = skip.shape == x.shape and skip.dtype == x.dtype and skip.is_contiguous(memory_format=LAST)
+            fits = tuple(skip.shape) == shape and skip.dtype == kind and skip.is_contiguous(memory_format=LAST)
         if fits and self.pool is not None:
-            fits = x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0 and x.shape[1] * x.shape[3] <= WIDEST
+            fits = h % 2 == 0 and w % 2 == 0 and c * w <= WIDEST
         return fits
 
     def _numbers(self) -> tuple[Tensor | None, ...]:
         norm = self.norm
         return norm.weight, norm.bias, norm.running_mean, norm.running_var
 
-    def _averages(self) -> tuple[Tensor | None, Tensor | None, float]:
+    def averages(self) -> tuple[Tensor | None, Tensor | None, float]:
         """The moving averages, and the weight of this batch, which is counted, in them."""
         norm = self.norm
         if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:

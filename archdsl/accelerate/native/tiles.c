@@ -189,6 +189,46 @@ static long group_of(const Form *f, long n, long c, long k, long threads) {
 }
 
 static long weight_room(long c, long k) { return parts_of(k, PAIR) * WINDOW * parts_of(c, PAIR) * 2 * TILE; }
+static long strip_of(long blocks) { return WINDOW * blocks * 2 * TILE; }
+
+/* The weights as tiles, strip by strip of 32 output channels; by all threads of a team, which wait for each other at the end.
+ * step: from output to output channel, input to input channel, row to row, column to column. `flip` rotates by 180 degrees. */
+static void make_ready(const float *weight, const long *step, long c, long k, int flip, T *ready) {
+    long blocks = parts_of(c, PAIR), outs = parts_of(k, PAIR);
+#pragma omp for collapse(2) schedule(static)
+    for (long o = 0; o < outs; o++)
+        for (long place = 0; place < WINDOW; place++)
+            for (long b = 0; b < blocks; b++)
+                for (long half = 0; half < 2 && o * PAIR + half * SIDE < k; half++) {
+                    long first = o * PAIR + half * SIDE, i = flip ? 2 - place / 3 : place / 3, j = flip ? 2 - place % 3 : place % 3;
+                    const float *from = weight + first * step[0] + b * PAIR * step[1] + i * step[2] + j * step[3];
+                    weight_tile(from, step[0], step[1], min_of(SIDE, k - first), min_of(PAIR, c - b * PAIR),
+                                ready + o * strip_of(blocks) + ((b * WINDOW + place) * 2 + half) * TILE);
+                }
+}
+
+/* The outputs, k channels at y, of a group of images in a list, c channels; as many strips of the weights at a time as the cache holds, so
+ * that y is written in long pieces. bias: NULL where there is none. */
+static void convolve_list(const Form *f, const T *list, long images, long room, long c, long k, const T *ready, const float *bias, T *y) {
+    float sums[MOST_STRIPS * PAIR * PAIR] __attribute__((aligned(64)));
+    long blocks = parts_of(c, PAIR), outs = parts_of(k, PAIR), strip = strip_of(blocks), all = tiles_of(f, images);
+    long many = max_of(1, min_of(MOST_STRIPS, STRIPS / (strip * (long)sizeof(T))));
+    for (long o = 0; o < outs; o += many) {
+        long strips = min_of(many, outs - o), channels = min_of(strips * PAIR, k - o * PAIR), bytes = strips * PAIR * sizeof(float);
+        T *to = y + o * PAIR;
+        for (long t = 0; t < all; t += 2) {
+            long at = start_of(f, t), next = t + 1 < all ? start_of(f, t + 1) - at : 0;
+            for (long s = 0; s < strips; s++) {
+                const T *from = list + at * PAIR, *weights = ready + (o + s) * strip;
+                if (channels - s * PAIR > SIDE)
+                    window_sums(from, next * PAIR, room, f->pitch, blocks, weights, sums + s * PAIR, bytes, 2);
+                else
+                    window_sums(from, next * PAIR, room, f->pitch, blocks, weights, sums + s * PAIR, bytes, 1);
+            }
+            to = give_tiles(f, sums, t, images, bias ? bias + o * PAIR : 0, strips, channels, k, to);
+        }
+    }
+}
 
 /* Floats of the workspace of tiles_convolve. */
 long tiles_workspace(long n, long h, long w, long c, long k, long pad, long threads) {
@@ -197,50 +237,23 @@ long tiles_workspace(long n, long h, long w, long c, long k, long pad, long thre
 }
 
 /* y = x * weight + bias with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
- * step: of the weights, from output to output channel, input to input channel, row to row, column to column. With `flip` they are rotated
- * by 180 degrees, which makes the gradient of the image from that of the output. bias: NULL where there is none. */
+ * With `flip` the weights are rotated by 180 degrees, which makes the gradient of the image from that of the output. */
 void tiles_convolve(const T *x, const float *weight, const long *step, const float *bias, T *y, long n, long h, long w, long c, long k,
                     long pad, int flip, float *workspace, int threads) {
     Form f = form_of(h, w, pad);
-    long group = group_of(&f, n, c, k, threads), groups = parts_of(n, group), room = room_of(&f, group);
-    long blocks = parts_of(c, PAIR), outs = parts_of(k, PAIR), strip = WINDOW * blocks * 2 * TILE;
-    long many = max_of(1, min_of(MOST_STRIPS, STRIPS / (strip * (long)sizeof(T))));
+    long group = group_of(&f, n, c, k, threads), groups = parts_of(n, group), room = room_of(&f, group), values = room * parts_of(c, PAIR) * PAIR;
     T *ready = aligned(workspace), *lists = ready + weight_room(c, k);
 #pragma omp parallel num_threads(threads)
     {
-        T *list = lists + omp_get_thread_num() * room * blocks * PAIR;
-        float sums[MOST_STRIPS * PAIR * PAIR] __attribute__((aligned(64)));
-        memset(list, 0, room * blocks * PAIR * sizeof(T));
-#pragma omp for collapse(2) schedule(static)
-        for (long o = 0; o < outs; o++)
-            for (long place = 0; place < WINDOW; place++)
-                for (long b = 0; b < blocks; b++)
-                    for (long half = 0; half < 2 && o * PAIR + half * SIDE < k; half++) {
-                        long first = o * PAIR + half * SIDE, i = flip ? 2 - place / 3 : place / 3, j = flip ? 2 - place % 3 : place % 3;
-                        const float *from = weight + first * step[0] + b * PAIR * step[1] + i * step[2] + j * step[3];
-                        weight_tile(from, step[0], step[1], min_of(SIDE, k - first), min_of(PAIR, c - b * PAIR),
-                                    ready + o * strip + ((b * WINDOW + place) * 2 + half) * TILE);
-                    }
+        T *list = lists + omp_get_thread_num() * values;
+        memset(list, 0, values * sizeof(T));
+        make_ready(weight, step, c, k, flip, ready);
         begin_tiles();
 #pragma omp for schedule(static)
         for (long g = 0; g < groups; g++) {
-            long first = g * group, images = min_of(group, n - first), all = tiles_of(&f, images);
+            long first = g * group, images = min_of(group, n - first);
             lay_out(x + first * h * w * c, images, h, w, c, c, &f, pad, room, list);
-            for (long o = 0; o < outs; o += many) { /* as many strips of the weights as the cache holds, so that y is written in long pieces */
-                long strips = min_of(many, outs - o), channels = min_of(strips * PAIR, k - o * PAIR), bytes = strips * PAIR * sizeof(float);
-                T *to = y + first * f.rows * f.columns * k + o * PAIR;
-                for (long t = 0; t < all; t += 2) {
-                    long at = start_of(&f, t), next = t + 1 < all ? start_of(&f, t + 1) - at : 0;
-                    for (long s = 0; s < strips; s++) {
-                        const T *from = list + at * PAIR, *weights = ready + (o + s) * strip;
-                        if (channels - s * PAIR > SIDE)
-                            window_sums(from, next * PAIR, room, f.pitch, blocks, weights, sums + s * PAIR, bytes, 2);
-                        else
-                            window_sums(from, next * PAIR, room, f.pitch, blocks, weights, sums + s * PAIR, bytes, 1);
-                    }
-                    to = give_tiles(&f, sums, t, images, bias ? bias + o * PAIR : 0, strips, channels, k, to);
-                }
-            }
+            convolve_list(&f, list, images, room, c, k, ready, bias, y + first * f.rows * f.columns * k);
         }
         end_tiles();
     }
@@ -346,67 +359,78 @@ long tiles_weight_workspace(long n, long h, long w, long c, long k, long pad, lo
     return p.splits * p.tiles * SIDE * SIDE + threads * kept_by(&p, c) / 2 + 32;
 }
 
+/* The products of the images in `list`, c channels, and of the gradients at their positions in `other`, `count` output channels from `first`
+ * on of k, added to the sums of a split; `new`: there are none yet. pairs, turned: room for both in the forms that tiles multiply. */
+static void add_group(const Form *f, const Plan *plan, const T *list, const T *other, long images, long c, long k, long first, long count,
+                      T *pairs, T *turned, float *sums, int new) {
+    long blocks = parts_of(c, PAIR), ins = parts_of(c, SIDE), outs = parts_of(k, SIDE), down = ins * SIDE * SIDE;
+    long tiles = parts_of(count, SIDE), positions = parts_of(span(f, images), PAIR) * PAIR, aside = positions * SIDE, half = plan->room / 2 * PAIR;
+    pair_up(list, plan->room, blocks, pairs);
+    turn(other, plan->room, positions, parts_of(count, PAIR), turned);
+    for (long o = 0; o < tiles; o += 2)
+        for (long i = 0; i < ins; i += 2)
+            for (long place = 0; place < WINDOW; place++) {
+                long ahead = place / 3 * f->pitch + place % 3;
+                const T *left = turned + o * aside, *right = pairs + (ahead & 1) * 2 * blocks * half + i * half + ahead / 2 * PAIR;
+                float *sum = sums + ((place * outs + first / SIDE + o) * ins + i) * SIDE * SIDE;
+                int high = o + 1 < tiles, wide = i + 1 < ins;
+                if (high && wide)
+                    add_products(left, aside, right, half, positions, sum, down, new, 2, 2);
+                else if (high)
+                    add_products(left, aside, right, half, positions, sum, down, new, 2, 1);
+                else if (wide)
+                    add_products(left, aside, right, half, positions, sum, down, new, 1, 2);
+                else
+                    add_products(left, aside, right, half, positions, sum, down, new, 1, 1);
+            }
+}
+
+/* The sums of all splits, in their order, into dweight; by all threads of a team. */
+static void add_splits(const Plan *plan, const float *all, long c, long k, float *dweight, const long *step) {
+    long ins = parts_of(c, SIDE), outs = parts_of(k, SIDE);
+#pragma omp for collapse(2) schedule(static)
+    for (long place = 0; place < WINDOW; place++)
+        for (long o = 0; o < k; o++)
+            for (long i = 0; i < c; i += SIDE) {
+                const float *from = all + ((place * outs + o / SIDE) * ins + i / SIDE) * SIDE * SIDE + o % SIDE * SIDE;
+                __m512 sum = _mm512_setzero_ps();
+                for (long s = 0; s < plan->splits; s++) sum += _mm512_loadu_ps(from + s * plan->tiles * SIDE * SIDE);
+                float *to = dweight + o * step[0] + i * step[1] + place / 3 * step[2] + place % 3 * step[3], row[SIDE];
+                if (step[1] == 1)
+                    _mm512_mask_storeu_ps(to, floats_mask(c - i), sum);
+                else {
+                    _mm512_storeu_ps(row, sum);
+                    for (long j = 0; j < min_of(SIDE, c - i); j++) to[j * step[1]] = row[j];
+                }
+            }
+}
+
 /* dweight, by its own strides, of (n, h, w, c) and the gradient of the output. */
 void tiles_weight(const T *x, const T *dy, float *dweight, const long *step, long n, long h, long w, long c, long k, long pad,
                   float *workspace, int threads) {
     Form f = form_of(h, w, pad);
     Plan plan = plan_of(&f, n, c, k);
-    long blocks = parts_of(c, PAIR), room = plan.room, ins = parts_of(c, SIDE), outs = parts_of(k, SIDE), down = ins * SIDE * SIDE;
+    long values = plan.room * parts_of(c, PAIR) * PAIR, others = plan.room * plan.channels;
     float *all = (float *)aligned(workspace);
 #pragma omp parallel num_threads(threads)
     {
         T *list = (T *)(all + plan.splits * plan.tiles * SIDE * SIDE) + omp_get_thread_num() * kept_by(&plan, c);
-        T *pairs = list + room * blocks * PAIR, *other = pairs + 2 * room * blocks * PAIR, *turned = other + room * plan.channels;
-        memset(list, 0, room * blocks * PAIR * sizeof(T));
+        T *pairs = list + values, *other = pairs + 2 * values, *turned = other + others;
+        memset(list, 0, values * sizeof(T));
         begin_tiles();
 #pragma omp for collapse(2) schedule(static)
         for (long s = 0; s < plan.splits; s++)
             for (long part = 0; part < plan.shares; part++) {
-                long from = n * s / plan.splits, to = n * (s + 1) / plan.splits, first = part * plan.channels;
-                long count = min_of(plan.channels, k - first), taken = parts_of(count, PAIR), tiles = parts_of(count, SIDE);
-                float *sums = all + s * plan.tiles * SIDE * SIDE;
-                memset(other, 0, room * plan.channels * sizeof(T)); /* another group may have been larger */
+                long from = n * s / plan.splits, to = n * (s + 1) / plan.splits, first = part * plan.channels, count = min_of(plan.channels, k - first);
                 for (long at = from; at < to; at += plan.group) {
-                    long images = min_of(plan.group, to - at), positions = parts_of(span(&f, images), PAIR) * PAIR;
-                    if (at > from && images < plan.group) memset(other, 0, room * plan.channels * sizeof(T));
-                    lay_out(x + at * h * w * c, images, h, w, c, c, &f, pad, room, list);
-                    pair_up(list, room, blocks, pairs);
-                    lay_out(dy + at * f.rows * f.columns * k + first, images, f.rows, f.columns, k, count, &f, 0, room, other);
-                    turn(other, room, positions, taken, turned);
-                    for (long o = 0; o < tiles; o += 2)
-                        for (long i = 0; i < ins; i += 2)
-                            for (long place = 0; place < WINDOW; place++) {
-                                long ahead = place / 3 * f.pitch + place % 3;
-                                const T *left = turned + o * positions * SIDE;
-                                const T *right = pairs + (ahead & 1) * room * blocks * PAIR + (i * room / 2 + ahead / 2) * PAIR;
-                                float *sum = sums + ((place * outs + first / SIDE + o) * ins + i) * SIDE * SIDE;
-                                int high = o + 1 < tiles, wide = i + 1 < ins;
-                                if (high && wide)
-                                    add_products(left, positions * SIDE, right, room / 2 * PAIR, positions, sum, down, at == from, 2, 2);
-                                else if (high)
-                                    add_products(left, positions * SIDE, right, room / 2 * PAIR, positions, sum, down, at == from, 2, 1);
-                                else if (wide)
-                                    add_products(left, positions * SIDE, right, room / 2 * PAIR, positions, sum, down, at == from, 1, 2);
-                                else
-                                    add_products(left, positions * SIDE, right, room / 2 * PAIR, positions, sum, down, at == from, 1, 1);
-                            }
+                    long images = min_of(plan.group, to - at);
+                    if (at == from || images < plan.group) memset(other, 0, others * sizeof(T)); /* a group before it may have been larger */
+                    lay_out(x + at * h * w * c, images, h, w, c, c, &f, pad, plan.room, list);
+                    lay_out(dy + at * f.rows * f.columns * k + first, images, f.rows, f.columns, k, count, &f, 0, plan.room, other);
+                    add_group(&f, &plan, list, other, images, c, k, first, count, pairs, turned, all + s * plan.tiles * SIDE * SIDE, at == from);
                 }
             }
         end_tiles();
-#pragma omp for collapse(2) schedule(static)
-        for (long place = 0; place < WINDOW; place++)
-            for (long o = 0; o < k; o++)
-                for (long i = 0; i < c; i += SIDE) {
-                    const float *from = all + ((place * outs + o / SIDE) * ins + i / SIDE) * SIDE * SIDE + o % SIDE * SIDE;
-                    __m512 sum = _mm512_setzero_ps();
-                    for (long s = 0; s < plan.splits; s++) sum += _mm512_loadu_ps(from + s * plan.tiles * SIDE * SIDE);
-                    float *to = dweight + o * step[0] + i * step[1] + place / 3 * step[2] + place % 3 * step[3], row[SIDE];
-                    if (step[1] == 1)
-                        _mm512_mask_storeu_ps(to, floats_mask(c - i), sum);
-                    else {
-                        _mm512_storeu_ps(row, sum);
-                        for (long j = 0; j < min_of(SIDE, c - i); j++) to[j * step[1]] = row[j];
-                    }
-                }
+        add_splits(&plan, all, c, k, dweight, step);
     }
 }
