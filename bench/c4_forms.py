@@ -27,7 +27,7 @@ from torch.nn import functional
 
 import archdsl
 from archdsl.accelerate.fast import fast
-from archdsl.accelerate.native import available, granted, has_parts
+from archdsl.accelerate.native import available, granted, has_parts, tiled
 from archdsl.accelerate.native.conv import FastConv
 from archdsl.accelerate.plan import PLAIN, Plan, choose, forward_context, has_bf16, prepare
 from archdsl.emit.build import build
@@ -76,6 +76,7 @@ def forms() -> dict[str, Plan]:
 def others(model: fx.GraphModule, taken: Plan) -> dict[str, Plan]:
     """The forms that compute a net in another way than a plan does: our kernels do nothing where they have no part of it."""
     every = {form: plan for form, plan in forms().items() if not plan.native or has_parts(model, plan.amx)}
+    every = {form: plan for form, plan in every.items() if not plan.amx or tiled(model)}
     native = taken.native and has_parts(model, taken.amx)
     return {form: plan for form, plan in every.items() if plan != replace(taken, native=native)}
 

@@ -48,7 +48,8 @@ def kernels(plan: Plan, device: torch.device, model: nn.Module | None = None) ->
     """Which kernels the steps run in: torch's, our own with the compiler that made them, or ``unused`` where a model has no
     layer that ours know, so that both are the same.
     """
-    unused = model is not None and not any(_ours(m) or (plan.amx and takes(m, amx=True)) for m in model.modules())
+    half = plan.precision == "bf16"  # asked alike where there are no tiles, which take other channels, too
+    unused = model is not None and not any(_ours(m) or (half and takes(m, amx=True)) for m in model.modules())
     if device.type != "cpu" or unused:
         return UNUSED
     if not plan.native:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from archdsl.accelerate.fast import fast
 from archdsl.accelerate.layers import layers_by_torch
-from archdsl.accelerate.native import available, granted, has_parts, has_tiles
+from archdsl.accelerate.native import available, granted, has_parts, has_tiles, tiled
 from archdsl.accelerate.remember import recall, remember, signature
 from archdsl.accelerate.threads import waited
 from archdsl.accelerate.worth import compile_worth, graph_worth, size
@@ -128,14 +128,14 @@ def _form(model: nn.Module, shape: Shape, steps: int, device: torch.device, aske
     native_half = (
         possible and has_parts(model, has_tiles()) and asked != "fp32" and has_bf16() and available(*precisions)
     )
-    amx = native_half and granted()
+    amx = native_half and tiled(model) and granted()
     native_half = native_half and (native or amx)
     best = replace(best, native=native and (native_half or available()))
     half = replace(best, precision="bf16", native=native_half, amx=amx)
     if asked != "auto" or device.type != "cpu":
         taken = half if _takes_bf16(device, asked) else best
         return taken, _words(taken)
-    plans = [best, half, *(replace(form, native=False) for form in (best, half) if form.native)]
+    plans = [best, half, *(replace(form, native=False, amx=False) for form in (best, half) if form.native)]
     plans += [replace(form, threads=n) for n in FEWER if n < plain.threads for form in (best, half)]
     # One step of each before the timed ones, and one of the plain form to compare with.
     if steps < WORTH * ROUNDS * PROBE_STEPS * (len(plans) + 1):
@@ -161,9 +161,14 @@ def unprobed(device: torch.device, asked: str = "auto", threads: int = 1) -> Pla
     return replace(best, native=native, graph=device.type == "cuda", amx=native and half and granted())
 
 
-def has_kernels(plan: Plan) -> bool:
+def has_kernels(plan: Plan, model: nn.Module) -> bool:
     """Whether this process can have our own kernels for a plan that takes them."""
-    return available(plan.precision) and (not plan.amx or granted())
+    return available(plan.precision) and has_its_tiles(plan, model)
+
+
+def has_its_tiles(plan: Plan, model: nn.Module) -> bool:
+    """Whether there are tiles for a net that needs them."""
+    return not plan.amx or not tiled(model) or granted()
 
 
 def forward_context(plan: Plan, device: torch.device) -> AbstractContextManager[object]:
@@ -206,7 +211,7 @@ def _probed(
     """The fastest plan; the first one is the plain form, which is measured and never taken. ``most``: steps of a candidate in a
     round.
     """
-    name = signature(model, shape, plans[0].threads)
+    name = signature(model, shape, plans[0].threads, [plan.record() for plan in plans])
     known = recall(name) or {}
     with suppress(TypeError):  # damaged, or of another version
         plan = Plan.of(known.get("plan") or {})

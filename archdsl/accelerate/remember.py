@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from archdsl.trust import distrust, make_private
 FORMS = 3  # raised when a probe tries other forms: earlier answers knew fewer
 
 
-def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
-    """A name for the net's layers with their settings, such as strides, and what is between them, the batch, the machine, torch
-    and our numerics.
+def signature(model: nn.Module, shape: tuple[int, ...], threads: int, forms: Sequence[Mapping[str, Any]] = ()) -> str:
+    """A name for the net's layers with their settings, such as strides, and what is between them, the batch, the machine, torch,
+    our numerics, and the forms that are tried: one that a machine lacks for a while is tried when it is there.
     """
     layers = [
         (
@@ -38,7 +39,9 @@ def signature(model: nn.Module, shape: tuple[int, ...], threads: int) -> str:
     ]
     # Containers on several machines may have one name and one home.
     machine = (platform.node(), platform.machine(), processor_lines(), os.cpu_count(), threads)
-    return hashlib.sha256(repr((layers, shape, machine, torch.__version__, NUMERICS, FORMS)).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        repr((layers, shape, machine, torch.__version__, NUMERICS, FORMS, forms)).encode()
+    ).hexdigest()[:16]
 
 
 def _plain(module: nn.Module) -> list[tuple[str, Any]]:

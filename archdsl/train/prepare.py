@@ -15,7 +15,7 @@ from torch import fx, nn
 from archdsl.accelerate.compiled import compiled
 from archdsl.accelerate.fast import ahead, fast
 from archdsl.accelerate.hardware import kernels, processor
-from archdsl.accelerate.plan import Plan, choose, forward_context, has_kernels
+from archdsl.accelerate.plan import Plan, choose, forward_context, has_its_tiles, has_kernels
 from archdsl.accelerate.plan import prepare as carry_out
 from archdsl.data import Arrays, Splits, load, split
 from archdsl.data.batches import Feed, Resident, resident
@@ -243,8 +243,16 @@ def _plan(
         plan, said = distributed.broadcast(
             choose(model, batch, steps, device, options.speed, options.compile) if distributed.leads else None
         )
-    lacks = plan.native and (resumed or distributed.size > 1) and not has_kernels(plan)
+    foreign = resumed or options.plan is not None or distributed.size > 1
+    lacks = plan.native and foreign and not has_kernels(plan, model)
     if distributed.votes(device, lacks)[0]:
+        if not has_its_tiles(plan, model):
+            raise EnvError(
+                "the plan takes kernels for the tiles of AMX, and this machine does not offer them",
+                help="a processor with AMX; or --again to train it again"
+                if resumed
+                else "ARCHDSL_NATIVE=0 for all processes",
+            )
         if resumed:
             raise EnvError(
                 "this run was begun with kernels compiled for this machine, and they are not available now",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from archdsl.accelerate.native.conv import layer_name
 from archdsl.accelerate.plan import Plan
 from archdsl.api import experiment_of, load
 from archdsl.emit.build import build
+from archdsl.errors import EnvError
 from archdsl.runs.conditions import conditions_of
 from archdsl.runs.run import Run
 from archdsl.train import prepare
@@ -43,6 +45,23 @@ def test_a_layer_that_is_named_is_done_by_torch() -> None:
     assert kernels(plan, torch.device("cpu"), model) != kernels(
         replace(plan, by_torch=(name,)), torch.device("cpu"), model
     )
+
+
+@needs
+def test_a_run_on_tiles_resumes_only_where_there_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = load("net conv(16) relu gap linear(classes)\ndata fashion-mini subset(80)\ntrain adam epochs(3) batch(40)\n")
+    plan = Plan(threads=1, fused=True, channels_last=True, native=True)
+    monkeypatch.setattr(prepare, "choose", lambda *given: (plan, ""))
+    go = partial(fit, build(spec.trace), experiment_of(spec), out=tmp_path / "run", device="cpu")
+    assert not go(limit=1e-6).done
+    for name in ("has_kernels", "has_its_tiles"):
+        monkeypatch.setattr(prepare, name, lambda *given: False)
+    with pytest.raises(EnvError, match="tiles of AMX") as caught:
+        go()
+    assert "--again" in str(caught.value.help)
+    monkeypatch.setattr(prepare, "has_its_tiles", lambda *given: True)
+    with pytest.raises(EnvError, match="not available now"):
+        go()
 
 
 @needs

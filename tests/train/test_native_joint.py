@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,7 @@ SHAPES = (
     (32, 64, 96, 6, 8, 0),
     (96, 8, 33, 4, 6, 2),
 )
+LARGE = (128, 16, 16, 32, 32, 1)  # several groups in each block, the last one smaller
 
 # ReLU, pooling, a skip.
 FOLLOWERS = (
@@ -90,11 +93,54 @@ def test_the_joint_module_gives_the_bits_of_both() -> None:
 
 
 @pytest.mark.usefixtures("tile_library")
+def test_images_in_several_groups() -> None:
+    joint, apart = both(*LARGE, relu=True, pool=False, skips=False)
+    assert all(torch.equal(a, b) for a, b in zip(joint, apart, strict=True))
+
+
+@pytest.mark.usefixtures("tile_library")
+@pytest.mark.parametrize("norm", [{"affine": False}, {"track_running_stats": False}, {"momentum": None}])
+def test_norms_without_parameters_or_averages(norm: dict[str, Any]) -> None:
+    conv = layer(16, 24, 1, bias=False).to(memory_format=torch.contiguous_format)
+    found = []
+    for joint in (True, False):
+        one = JointNorm(FastConv(conv, amx=True), FusedNorm(nn.BatchNorm2d(24, **norm)).train())
+        torch.manual_seed(2)
+        x = torch.randn(32, 16, 8, 8).bfloat16().to(memory_format=LAST)  # whose gradient is not asked for
+        skip = torch.randn(32, 24, 8, 8).bfloat16().to(memory_format=LAST).requires_grad_()
+        conv.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            z = one(x, skip) if joint else one.norm(one.conv(x), skip)
+            z.sum().backward(retain_graph=True)
+            z.sum().backward()
+        assert conv.weight.grad is not None
+        assert skip.grad is not None
+        found.append([z.detach(), conv.weight.grad.clone(), skip.grad, *one.norm.norm.state_dict().values()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.usefixtures("tile_library")
+def test_an_image_that_is_also_the_skip() -> None:
+    conv = layer(16, 16, 1, bias=False)
+    found = []
+    for joint in (True, False):
+        one = JointNorm(FastConv(conv, amx=True), FusedNorm(nn.BatchNorm2d(16), relu=True).train())
+        torch.manual_seed(3)
+        x = torch.randn(32, 16, 8, 8).bfloat16().to(memory_format=LAST).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            z = one(x, x) if joint else one.norm(one.conv(x), x)
+        z.sum().backward()
+        assert x.grad is not None
+        found.append([z.detach(), x.grad])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.usefixtures("tile_library")
 def test_threads_change_no_bit() -> None:
     before = torch.get_num_threads()
     try:
         found = []
-        for threads in (1, 2, 3):
+        for threads in (1, 2, 4):
             torch.set_num_threads(threads)
             found.append(both(32, 16, 24, 8, 8, 1, relu=True, pool=False, skips=True)[0])
     finally:

@@ -35,6 +35,7 @@ SHAPES = (
     (2, 64, 128, 6, 32, 1),
     (37, 32, 16, 4, 4, 1),
     (2, 1024, 32, 4, 4, 1),
+    (64, 16, 16, 24, 24, 1),  # several groups for a part of the gradient of the weights, the last one smaller
 )
 
 
@@ -122,9 +123,12 @@ def test_a_plan_says_that_it_takes_tiles() -> None:
     assert plan.record()["amx"] is True
     assert Plan.of(plan.record()) == plan
     assert "amx" not in replace(plan, amx=False).record()  # as plans of earlier versions
-    model = archdsl.model("conv(12) relu conv(12) gap linear(4)", input=(3, 8, 8), classes=4)
-    assert kernels(plan, CPU, model).endswith("with AMX")
-    assert kernels(replace(plan, amx=False), CPU, model) != kernels(plan, CPU, model)
+    model = archdsl.model("conv(9) relu conv(9) gap linear(4)", input=(3, 8, 8), classes=4)
+    forms = plan, replace(plan, amx=False), replace(plan, native=False, amx=False)
+    named = [kernels(form, CPU, model) for form in forms]
+    assert named[0].endswith("with AMX")
+    assert len(set(named)) == 3  # none is `unused`, which equals any other
+    assert kernels(Plan(), CPU, model) == "unused"
 
 
 def test_a_plan_with_tiles_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +136,9 @@ def test_a_plan_with_tiles_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "available", lambda *given: True)
     for answer in (True, False):
         monkeypatch.setattr(plans, "granted", lambda answer=answer: answer)
-        assert has_kernels(plan) is answer
-        assert has_kernels(replace(plan, amx=False))
+        assert has_kernels(plan, layer(16, 16, 1)) is answer
+        assert has_kernels(replace(plan, amx=False), layer(16, 16, 1))
+        assert has_kernels(plan, layer(3, 16, 1))  # which no tiles do
 
 
 @has_amx
@@ -146,5 +151,10 @@ def test_auto_takes_tiles_where_there_are_some() -> None:
     assert not unprobed(CPU, "fp32").amx
     assert not choose(model, (8, 3, 16, 16), 5, CPU, "fp32")[0].amx
     assert PLAIN.amx is False
+    plain = build(archdsl.load("conv(16) bn relu gap linear(4)", input=(3, 16, 16), classes=4).trace)
+    found, said = choose(plain, (8, 3, 16, 16), 5, CPU)
+    assert found.native
+    assert not found.amx  # its only convolution has too few channels
+    assert "AMX" not in said
     net = fast(model, plan)
     assert any(isinstance(m, FastConv) and m.amx for m in net.modules())

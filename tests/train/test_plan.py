@@ -236,7 +236,8 @@ def test_a_damaged_answer_is_no_answer(own_cache: Path) -> None:
 def test_the_signature_sees_shapes_and_batch(net: nn.Module) -> None:
     wider = archdsl.model("conv(8) bn relu maxpool drop(0.5) gap linear(4)", input=(3, 8, 8), classes=4)
     names = {signature(net, BATCH, 1), signature(wider, BATCH, 1), signature(net, (8, *BATCH[1:]), 1)}
-    assert len(names) == 3
+    names.add(signature(net, BATCH, 1, [{"amx": True}]))  # a form that was not there before
+    assert len(names) == 4
 
 
 def test_the_signature_sees_what_shapes_do_not_tell(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from archdsl.accelerate.native.kernels import available, has_tiles
 from archdsl.accelerate.native.norm import fuse_norms
 from archdsl.accelerate.native.tiles import granted
 
-__all__ = ["available", "compile_ahead", "fuse", "granted", "has_parts", "has_tiles"]
+__all__ = ["available", "compile_ahead", "fuse", "granted", "has_parts", "has_tiles", "tiled"]
 
 
 def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = (), amx: bool = False) -> fx.GraphModule:
@@ -27,3 +27,8 @@ def fuse(model: fx.GraphModule, precision: str, by_torch: Collection[str] = (), 
 def has_parts(model: nn.Module, amx: bool = False) -> bool:
     """Whether the kernels, with ``amx`` those for tiles, know anything of this net."""
     return any(type(m) is nn.BatchNorm2d or takes(m, amx) for m in model.modules())
+
+
+def tiled(model: nn.Module) -> bool:
+    """Whether the net has a convolution for tiles."""
+    return any(takes(m, amx=True) for m in model.modules())

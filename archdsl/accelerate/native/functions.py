@@ -75,7 +75,7 @@ GIVEN: dict[Part, dict[str, list[Any]]] = {
         "tiles_granted": [],
         "tiles_workspace": [LONG] * 7,
         "tiles_weight_workspace": [LONG] * 7,
-        "joint_fits": [LONG] * 6,
+        "joint_fits": [LONG] * 7,
         "joint_workspace": [LONG] * 7,
         "joint_back_workspace": [LONG] * 7,
     },

@@ -8,10 +8,11 @@
 
 #include "norm.c"
 
-/* Whether the two can be one: the norm's blocks are whole images, and all output channels are in one share. */
-long joint_fits(long n, long h, long w, long c, long k, long pad) {
+/* Whether the two can be one, and leave no thread without work: the norm's blocks are whole images, and all output channels in one share. */
+long joint_fits(long n, long h, long w, long c, long k, long pad, long threads) {
     Form f = form_of(h, w, pad);
-    return n % BLOCKS == 0 && plan_of(&f, n, c, k).shares == 1;
+    Plan p = plan_of(&f, n, c, k);
+    return n % BLOCKS == 0 && p.shares == 1 && threads <= BLOCKS && (p.splits % threads == 0 || p.splits >= 2 * threads);
 }
 
 /* Images of a group of the forward pass. */
@@ -45,9 +46,11 @@ void joint_forward(const T *x, const float *weight, const long *step, const T *s
         make_ready(weight, step, c, k, 0, ready);
         begin_tiles();
 #pragma omp single
-        { /* the first image comes again in its block */
-            lay_out(x, 1, h, w, c, c, &f, pad, room, list);
-            convolve_list(&f, list, 1, room, c, k, ready, 0, y);
+        { /* some pixels of the first row, which come again in their block */
+            Form row = f;
+            row.rows = 1, row.columns = min_of(f.columns, SIDE);
+            lay_out(x, 1, min_of(h, 3), w, c, c, &f, pad, room, list);
+            convolve_list(&row, list, 1, room, c, k, ready, 0, y);
             take_first(y, k, kept);
         }
         for (long b = mine.from; b < mine.to; b++) {
@@ -97,7 +100,7 @@ void joint_backward(const T *x, const float *weight, const long *step, const lon
                 long images = min_of(plan.group, to - at);
                 if (at == from || images < plan.group) memset(other, 0, others * sizeof(T));
                 lay_out(x + at * h * w * c, images, h, w, c, c, &f, pad, plan.room, list);
-                pass_back(&norm, at * parts, (at + images) * parts, between - at * image * k);
+                pass_back(&norm, at * parts, (at + images) * parts, between, at * image * k);
                 lay_out(between, images, f.rows, f.columns, k, k, &g, 2 - pad, plan.room, other);
                 if (dx) convolve_list(&g, other, images, plan.room, k, c, ready, 0, dx + at * h * w * c);
                 add_group(&f, &plan, list, other + (2 - pad) * (f.pitch + 1) * PAIR, images, c, k, 0, k, pairs, turned,

@@ -101,7 +101,10 @@ class JointNorm(nn.Module):
             return False
         (n, c, h, w), pad, outs = x.shape, int(conv.padding[0]), conv.out_channels
         fits = self.norm.fits((n, outs, h + 2 * pad - 2, w + 2 * pad - 2), x.dtype, skip)
-        return fits and bool(loaded("tiles", x.dtype).joint_fits(n, h, w, c, outs, pad))
+        if not fits:
+            return False
+        lib = loaded("tiles", x.dtype)
+        return bool(lib.joint_fits(n, h, w, c, outs, pad, torch.get_num_threads()))
 
 
 def join_norms(model: fx.GraphModule) -> fx.GraphModule:

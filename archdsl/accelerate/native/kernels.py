@@ -42,6 +42,7 @@ from archdsl.trust import distrust
 from archdsl.words.data.heads import own_path
 
 BLOCKS = 32  # as in norm.c
+NONE = "no compiled kernels, torch's own do the work"
 # What tiles.c is written in.
 TILE_INSTRUCTIONS = "amx_tile", "amx_bf16", "avx512_bf16", "avx512_bw", "avx512_vl"
 
@@ -59,20 +60,21 @@ def kernels(part: Part, kind: torch.dtype = torch.float32, narrow: bool = False)
         return None
     if (found := _had(part, place)) is not None:  # also from a folder that is not ours to write to
         return found
+    without = "no kernels for AMX, our others do the work" if part == "tiles" else NONE
     if why := failed_before(place.file):
         note = place.file.with_suffix(".failed")
-        notice(
-            f"no compiled kernels, torch's own do the work: {why} (known from {note}, and tried again after an hour)"
-        )
+        notice(f"{without}: {why} (known from {note}, and tried again after an hour)")
         return None
     try:
         with alone(place.file):
             return _had(part, place) or _made(part, place)
     except Waited as error:
         remember_failure(place.file, str(error))
-        notice(f"no compiled kernels, torch's own do the work: {error}")
+        notice(f"{without}: {error}")
     except (OSError, subprocess.SubprocessError) as error:
-        notice(f"no compiled kernels, torch's own do the work: {error}")
+        if part == "tiles":  # a compiler or an assembler that does not know them, which each process would ask again
+            remember_failure(place.file, str(error))
+        notice(f"{without}: {error}")
     return None
 
 
@@ -142,7 +144,7 @@ def _place(part: Part, kind: torch.dtype, narrow: bool) -> Place | None:
         return None
     if compiler is None:
         wanted_one = os.environ.get("CC") or "cc"
-        notice(f"no compiled kernels, torch's own do the work: there is no C compiler {wanted_one} (CC names another)")
+        notice(f"{NONE}: there is no C compiler {wanted_one} (CC names another)")
         return None
     asked = {"-DBF16": kind is torch.bfloat16, "-DNARROW": narrow, "-DPARTIAL": part == "partial"}
     flags = (*FLAGS, *(flag for flag, taken in asked.items() if taken))
@@ -167,10 +169,10 @@ def _folder(wanted: Path, name: str) -> Path | None:
     try:
         own = _own_folder()
     except OSError as error:  # nothing can be written on this machine
-        notice(f"no compiled kernels, torch's own do the work: {why}, and {error.strerror}")
+        notice(f"{NONE}: {why}, and {error.strerror}")
         return None
     if unsafe := distrust(own):
-        notice(f"no compiled kernels, torch's own do the work: {why}, and {unsafe}")
+        notice(f"{NONE}: {why}, and {unsafe}")
         return None
     notice(f"the kernels are compiled for this command alone: {why}; ARCHDSL_NATIVE=DIR names another folder for them")
     return own

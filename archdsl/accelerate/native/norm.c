@@ -23,13 +23,15 @@ static Share share(void) {
     return (Share){BLOCKS * number / count, BLOCKS * (number + 1) / count};
 }
 
-/* What a pass reads and writes, all by pixel and channel; NULL is what it has not. The constants and sums are of a row of w values. */
+/* What a pass reads and writes, all by pixel and channel; NULL is what it has not. The constants and sums are of a row of w values.
+ * base: the value of x whose gradient is the first one at `out`. */
 typedef struct {
     const T *x, *y, *dy, *skip;
     T *out, *dskip;
     const uint8_t *place;
     float *mean, *scale, *shift, *one, *two, *a, *b;
     int relu;
+    long base;
 } Pass;
 
 /* v where the mask is set, else 0. */
@@ -285,17 +287,17 @@ static INLINE void pass_gradients(const Pass *p, long at, long j, long rows, lon
         for (long i = 0; i < vectors; i++) {
             long here = at + i * LANES;
             V z = take(p->x + here, some), g = before(take(p->dy + here, some), z, s[i], t[i], p->relu);
-            give(p->out + here, inner(g, z, k[i], s[i], u[i], v[i]), some);
+            give(p->out + here - p->base, inner(g, z, k[i], s[i], u[i], v[i]), some);
         }
 }
 
-static void gradient(const T *x, const T *dskip, const T *dy, T *dx, long from, long to, long c, const float *mean,
+static void gradient(const T *x, const T *dskip, const T *dy, T *dx, long base, long from, long to, long c, const float *mean,
                      const float *scale, const float *shift, const float *one, const float *two, int relu) {
     long m = whole_copies(c), w = m * c + LANES;
     float k[w], s[w], t[w], u[w], v[w];
     repeat(k, mean, c, m), repeat(s, scale, c, m), repeat(t, shift, c, m), repeat(u, one, c, m), repeat(v, two, c, m);
     const T *d = dskip ? dskip : dy;
-    Pass p = {.x = x, .dy = d, .out = dx, .mean = k, .scale = s, .shift = t, .one = u, .two = v, .relu = relu && !dskip};
+    Pass p = {.x = x, .dy = d, .out = dx, .mean = k, .scale = s, .shift = t, .one = u, .two = v, .relu = relu && !dskip, .base = base};
     over_rows(&p, from, to, c, m, 0, 0, pass_gradients);
 }
 
@@ -341,7 +343,7 @@ static INLINE void pass_windows(const Pass *p, long at, long to, long w, long c,
         spread(p, to + i * c + j, g, some);
         for (long q = 0; q < 4; q++) {
             V z = take(p->x + pixels[q], some);
-            give(p->out + pixels[q], inner(before(g[q], z, s, t, gated), z, k, s, u, v), some);
+            give(p->out + pixels[q] - p->base, inner(before(g[q], z, s, t, gated), z, k, s, u, v), some);
         }
     }
 }
@@ -366,12 +368,12 @@ static void gradient_sums_pool(const T *x, const T *y, const T *dy, T *dskip, co
     flush(sums, a, b, c, w);
 }
 
-static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *place, T *dx, long from, long to, long h, long w, long c,
+static void gradient_pool(const T *x, const T *y, const T *dy, const uint8_t *place, T *dx, long base, long from, long to, long h, long w, long c,
                           const float *mean, const float *scale, const float *shift, const float *one, const float *two, int relu) {
     long n = c + LANES;
     float k[n], s[n], t[n], u[n], v[n];
     repeat(k, mean, c, 1), repeat(s, scale, c, 1), repeat(t, shift, c, 1), repeat(u, one, c, 1), repeat(v, two, c, 1);
-    Pass p = {.x = x, .y = y, .dy = dy, .out = dx, .place = place, .mean = k, .scale = s, .shift = t, .one = u, .two = v, .relu = relu};
+    Pass p = {.x = x, .y = y, .dy = dy, .out = dx, .place = place, .mean = k, .scale = s, .shift = t, .one = u, .two = v, .relu = relu, .base = base};
     for (long r = from; r < to; r++) in_windows(&p, r, h, w, c, pass_windows);
 }
 
@@ -413,13 +415,14 @@ static void keep_gradients(const Backward *g, const double *sums, float *dweight
     }
 }
 
-/* dx of pixels, or of rows of windows where there was a pooling, from `from` to `to`; dx: of the whole batch. */
-static void pass_back(const Backward *g, long from, long to, T *dx) {
+/* dx of pixels, or of rows of windows where there was a pooling, from `from` to `to`; base: the first value of x whose gradient dx has room
+ * for. */
+static void pass_back(const Backward *g, long from, long to, T *dx, long base) {
     const float *mean = g->kept, *scale = mean + 2 * g->c, *shift = scale + g->c, *one = g->room, *two = one + g->c;
     if (g->place)
-        gradient_pool(g->x, g->y, g->dy, g->place, dx, from, to, g->h, g->w, g->c, mean, scale, shift, one, two, g->relu);
+        gradient_pool(g->x, g->y, g->dy, g->place, dx, base, from, to, g->h, g->w, g->c, mean, scale, shift, one, two, g->relu);
     else
-        gradient(g->x, g->dskip, g->dy, dx, from, to, g->c, mean, scale, shift, one, two, g->relu);
+        gradient(g->x, g->dskip, g->dy, dx, base, from, to, g->c, mean, scale, shift, one, two, g->relu);
 }
 
 /* dx, dweight, dbias, and with a skip dskip. h and w are even where y was pooled (`place` given).
@@ -438,6 +441,6 @@ void norm_backward(const T *x, const T *y, const T *dy, const uint8_t *place, T 
 #pragma omp barrier
 #pragma omp single
         keep_gradients(&g, sums, dweight, dbias);
-        for (long b = mine.to - 1; b >= mine.from; b--) pass_back(&g, all * b / BLOCKS, all * (b + 1) / BLOCKS, dx);
+        for (long b = mine.to - 1; b >= mine.from; b--) pass_back(&g, all * b / BLOCKS, all * (b + 1) / BLOCKS, dx, 0);
     }
 }

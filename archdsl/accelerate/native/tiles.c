@@ -233,7 +233,8 @@ static void convolve_list(const Form *f, const T *list, long images, long room, 
 /* Floats of the workspace of tiles_convolve. */
 long tiles_workspace(long n, long h, long w, long c, long k, long pad, long threads) {
     Form f = form_of(h, w, pad);
-    return (weight_room(c, k) + threads * room_of(&f, group_of(&f, n, c, k, threads)) * parts_of(c, PAIR) * PAIR) / 2 + 32;
+    long group = group_of(&f, n, c, k, threads), most = min_of(threads, parts_of(n, group));
+    return (weight_room(c, k) + most * room_of(&f, group) * parts_of(c, PAIR) * PAIR) / 2 + 32;
 }
 
 /* y = x * weight + bias with `pad` rows and columns of zeros around x; (n, h, w, c) to (n, h + 2 pad - 2, w + 2 pad - 2, k).
@@ -243,7 +244,7 @@ void tiles_convolve(const T *x, const float *weight, const long *step, const flo
     Form f = form_of(h, w, pad);
     long group = group_of(&f, n, c, k, threads), groups = parts_of(n, group), room = room_of(&f, group), values = room * parts_of(c, PAIR) * PAIR;
     T *ready = aligned(workspace), *lists = ready + weight_room(c, k);
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(min_of(threads, groups))
     {
         T *list = lists + omp_get_thread_num() * values;
         memset(list, 0, values * sizeof(T));
@@ -340,6 +341,7 @@ typedef struct {
 static Plan plan_of(const Form *f, long n, long c, long k) {
     Plan p = {.tiles = WINDOW * parts_of(k, SIDE) * parts_of(c, SIDE)};
     p.splits = max_of(1, min_of(min_of(n, PARTS), SUMS / (p.tiles * SIDE * SIDE)));
+    if (p.splits > 1) p.splits &= ~1L; /* as few machines have an odd number of threads */
     p.shares = max_of(1, min_of(parts_of(k, PAIR), PARTS / 2 / p.splits));
     p.channels = parts_of(parts_of(k, PAIR), p.shares) * PAIR;
     p.shares = parts_of(k, p.channels);
@@ -356,7 +358,7 @@ static long kept_by(const Plan *p, long c) { return p->room * (3 * parts_of(c, P
 long tiles_weight_workspace(long n, long h, long w, long c, long k, long pad, long threads) {
     Form f = form_of(h, w, pad);
     Plan p = plan_of(&f, n, c, k);
-    return p.splits * p.tiles * SIDE * SIDE + threads * kept_by(&p, c) / 2 + 32;
+    return p.splits * p.tiles * SIDE * SIDE + min_of(threads, p.splits * p.shares) * kept_by(&p, c) / 2 + 32;
 }
 
 /* The products of the images in `list`, c channels, and of the gradients at their positions in `other`, `count` output channels from `first`
@@ -412,7 +414,7 @@ void tiles_weight(const T *x, const T *dy, float *dweight, const long *step, lon
     Plan plan = plan_of(&f, n, c, k);
     long values = plan.room * parts_of(c, PAIR) * PAIR, others = plan.room * plan.channels;
     float *all = (float *)aligned(workspace);
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(min_of(threads, plan.splits * plan.shares))
     {
         T *list = (T *)(all + plan.splits * plan.tiles * SIDE * SIDE) + omp_get_thread_num() * kept_by(&plan, c);
         T *pairs = list + values, *other = pairs + 2 * values, *turned = other + others;

@@ -25,7 +25,7 @@ enum { SIDE = 16, PAIR = 32, TILE = 512 };
 /* Ask the system for the use of tiles, for the whole process; 1 where it grants that. */
 long tiles_granted(void) {
     enum { REQUEST = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM and XFEATURE_XTILE_DATA of Linux */
-    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+    return syscall(SYS_arch_prctl, (long)REQUEST, (long)TILE_DATA) == 0;
 }
 
 /* Eight whole tiles. Until `end_tiles` the system saves them with each change of threads. */
