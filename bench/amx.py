@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,19 +55,19 @@ def peak(folder: Path) -> Callable[[], None]:
 
 
 def passes(conv: nn.Module, x: Tensor, dy: Tensor) -> dict[str, Callable[[], Any]]:
-    """The three passes of a convolution under autocast, each by itself."""
-    given = x.detach().requires_grad_()
-    weight = next(conv.parameters())
+    """The three passes of a convolution under autocast, each by itself: with the other gradient in a graph, both are made."""
+    frozen = deepcopy(conv).requires_grad_(False)
+    given, weight = x.detach().requires_grad_(), next(conv.parameters())
 
-    def made() -> Tensor:
+    def made(layer: nn.Module, images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return conv(given)  # type: ignore[no-any-return]
+            return layer(images)  # type: ignore[no-any-return]
 
-    y = made()
+    of_images, of_weights = made(frozen, given), made(conv, x)
     return {
-        PASSES[0]: made,
-        PASSES[1]: lambda: torch.autograd.grad(y, given, dy, retain_graph=True),
-        PASSES[2]: lambda: torch.autograd.grad(y, weight, dy, retain_graph=True),
+        PASSES[0]: lambda: made(frozen, x),
+        PASSES[1]: lambda: torch.autograd.grad(of_images, given, dy, retain_graph=True),
+        PASSES[2]: lambda: torch.autograd.grad(of_weights, weight, dy, retain_graph=True),
     }
 
 

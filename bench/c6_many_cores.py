@@ -47,7 +47,7 @@ def busy(convs: list[Conv], threads: int) -> float:
     for n, rows, columns, c, k in convs:
         work = n * rows * columns * c * k
         both = ((n, rows, columns, c, k, 0), (n, rows, columns, k, c, 0), (n, rows, columns, c, k, 1))
-        for parts in (count(*one) for one in both):
+        for parts in (count(*one, threads) for one in both):
             ideal += work / threads
             taken += work / parts * math.ceil(parts / threads)
     return ideal / taken

@@ -17,6 +17,8 @@ from archdsl.emit.layers import PixelLinear
 from archdsl.emit.memory import check_memory
 
 Gate = tuple[str, list[float], str]  # oneDNN's name of an element-wise function, its numbers, and its algorithm
+# A call of oneDNN takes 25 to 50 µs before it does anything; a linear layer of few outputs is done by torch in less.
+FEWEST_OUTPUTS = 16
 NONE: Gate = ("none", [], "")
 _GATES: dict[type[nn.Module], Callable[[Any], Gate]] = {
     nn.LeakyReLU: lambda m: ("leaky_relu", [float(m.negative_slope)], ""),
@@ -151,4 +153,6 @@ def packed(layer: nn.Module, follower: nn.Module | None = None, guard: Guard | N
     """The layer in this form; None where it has none."""
     if convolves(layer):
         return PackedConv(layer, follower, guard)
+    if type(layer) is nn.Linear and follower is None and layer.out_features < FEWEST_OUTPUTS:
+        return None
     return PackedLinear(layer, follower, guard) if type(layer) in (nn.Linear, PixelLinear) else None

@@ -37,7 +37,7 @@ def _image(*shape: int) -> Tensor:
 @needs_onednn
 @torch.no_grad()
 @pytest.mark.parametrize("gate", [None, *GATES], ids=repr)
-@pytest.mark.parametrize("layer", [nn.Conv2d(6, 8, 3, 2, 1), nn.Linear(9, 8), PixelLinear(6, 8)], ids=repr)
+@pytest.mark.parametrize("layer", [nn.Conv2d(6, 8, 3, 2, 1), nn.Linear(9, 24), PixelLinear(6, 8)], ids=repr)
 def test_a_layer_and_its_gate_by_onednn(layer: nn.Module, gate: nn.Module | None) -> None:
     x = _image(2, 6, 7, 9)
     form = packed(layer, gate)
@@ -59,12 +59,19 @@ def test_weights_are_packed_for_several_rows_though_the_first_batch_is_one(monke
     monkeypatch.setattr(
         torch.ops.mkldnn, "_reorder_linear_weight", lambda weight, n: rows.append(n) or pack(weight, n), raising=False
     )
-    form = packed(nn.Linear(9, 8))
+    form = packed(nn.Linear(9, 24))
     assert form is not None
     for n in (1, 5):
         x = torch.randn(n, 9)
         torch.testing.assert_close(form(x), form.layer(x), rtol=1e-5, atol=1e-5)
     assert rows == [2]
+
+
+def test_a_linear_layer_of_few_outputs_stays_torchs() -> None:
+    """oneDNN's call costs more than all of its work; behind a gate it saves one."""
+    assert packed(nn.Linear(512, 10)) is None
+    assert packed(nn.Linear(512, 10), nn.GELU()) is not None
+    assert packed(nn.Linear(512, 16)) is not None
 
 
 @torch.no_grad()

@@ -10,8 +10,8 @@
 #include <omp.h>
 
 /* TILES: of ROWS rows, in a CHUNK. STEP: floats from a row that was copied to the next one, which must not be a power of two: their
- * beginnings would share a set of the cache. */
-enum { BLOCK = 2 * LANES, TILES = 8, CHUNK = TILES * ROWS, DEPTH = 768, STEP = DEPTH + LANES };
+ * beginnings would share a set of the cache. FAR: floats by which weights are fetched ahead. */
+enum { BLOCK = 2 * LANES, TILES = 8, CHUNK = TILES * ROWS, DEPTH = 768, STEP = DEPTH + LANES, FAR = 1024 };
 enum { CUT, GELU, TANH_GELU, SILU }; /* gates, as in dense.py */
 enum { LINE = 16 }; /* floats of a cache line */
 
@@ -90,6 +90,7 @@ static INLINE void tile(const float *x, long step, const float *u, long depth, O
         if (wide == 2) sum[r][0] = get(out.bias ? out.bias : y + r * out.k);
     }
     for (long i = 0; i < depth; i++, u += wide * LANES) {
+        __builtin_prefetch(u + FAR), __builtin_prefetch(u + FAR + (wide - 1) * LANES); /* the processor itself stops at the end of a page */
         V left = get(u), right = get(u + (wide - 1) * LANES);
 #pragma GCC unroll 16
         for (long r = 0; r < rows; r++) {

@@ -64,7 +64,7 @@ GIVEN: dict[Part, dict[str, list[Any]]] = {
     "conv": {
         "winograd_workspace": [LONG] * 4,
         "winograd_weight_workspace": [LONG] * 4,
-        "winograd_parts": [LONG] * 5 + [INT],
+        "winograd_parts": [LONG] * 5 + [INT] * 2,
     },
     "norm": {},
     "batch": {"lanes": []},

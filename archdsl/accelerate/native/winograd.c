@@ -47,10 +47,20 @@ static long split_count(long c, long k, long tiles) {
     return max_of(1, min_of(MAX_SPLITS, max_of(MIN_SPLITS, tiles / TILES_PER_SPLIT)) / channel_blocks(c, k));
 }
 
+/* Tiles of a block: fewer than TILE_BLOCK where threads would wait for the last one. Blocks have their price, of about two tiles. */
+static long block_of(long tiles, long threads) {
+    long best = TILE_BLOCK, least = LONG_MAX;
+    for (long size = TILE_BLOCK; size > 0; size -= ROWS) {
+        long blocks = (tiles + size - 1) / size, cost = (blocks + threads - 1) / threads * (size + 2);
+        if (cost < least) least = cost, best = size;
+    }
+    return best;
+}
+
 /* Parts in which threads share a convolution of n images to rows * columns pixels, or (weights) the gradient of its weights. */
-long winograd_parts(long n, long rows, long columns, long c, long k, int weights) {
-    long tiles = n * ((rows + 3) / 4) * ((columns + 3) / 4);
-    return weights ? split_count(c, k, tiles) * channel_blocks(c, k) : (tiles + TILE_BLOCK - 1) / TILE_BLOCK;
+long winograd_parts(long n, long rows, long columns, long c, long k, int weights, int threads) {
+    long tiles = n * ((rows + 3) / 4) * ((columns + 3) / 4), block = block_of(tiles, threads);
+    return weights ? split_count(c, k, tiles) * channel_blocks(c, k) : (tiles + block - 1) / block;
 }
 
 /* Floats of the workspaces of winograd and winograd_weight. */
@@ -275,7 +285,7 @@ void winograd_filter(const float *weight, const long *step, long c, long k, floa
 void winograd(const T *x, const float *weight, const long *step, const float *bias, const T *skip, T *y, long n, long h, long w, long c,
               long k, long pad, int flip, const float *ready, float top, float *workspace, int threads) {
     long rows = h + 2 * pad - 2, columns = w + 2 * pad - 2, tile_rows = (rows + 3) / 4, tile_columns = (columns + 3) / 4;
-    long total = n * tile_rows * tile_columns, blocks = (total + TILE_BLOCK - 1) / TILE_BLOCK;
+    long total = n * tile_rows * tile_columns, size = block_of(total, threads), blocks = (total + size - 1) / size;
     long ins = filled(c), outs = filled(k);
     long v_point = point_stride(ins), m_point = point_stride(outs), v_tile = tile_stride(ins), m_tile = tile_stride(outs);
 #pragma omp parallel num_threads(threads)
@@ -291,7 +301,7 @@ void winograd(const T *x, const float *weight, const long *step, const float *bi
             filter_transform(weight, step, c, k, flip, u);
 #pragma omp for schedule(static)
         for (long b = 0; b < blocks; b++) {
-            long from = b * TILE_BLOCK, tiles = min_of(total - from, TILE_BLOCK);
+            long from = b * size, tiles = min_of(total - from, size);
             Place first = place_of(from, tile_columns, tile_rows), at = first;
             for (long t = 0; t < tiles; t++, next(&at, rows, columns))
                 input_transform(x + at.image * h * w * c, zeros, h, w, c, 0, c, at.top - pad, at.left - pad, v + t * v_tile, v_point);
