@@ -1,6 +1,6 @@
 """C4: what `auto` takes for a net, beside every single form: type, kernels and threads. Twelve nets, batches of 16 and 128.
 
-    python bench/c4_forms.py [--rounds 9] [--batch 16 128] [--only vgg resnet]
+    python bench/c4_forms.py [--rounds 9] [--batch 16 128] [--only "vgg narrow" resnet20]
 
 Each contender is forward and backward of a batch of 3×32×32, as often as fills a turn; they take turns there and back. `auto`
 is the plan of a run of many steps, with no remembered choice. All forms are measured for a few rounds first. The fastest one
@@ -134,7 +134,7 @@ def main() -> None:
     """Measure and publish."""
     parser = options(__doc__.splitlines()[0], 9)
     parser.add_argument("--batch", type=int, nargs="+", default=[16, 128])
-    parser.add_argument("--only", nargs="+", default=list(NETS))
+    parser.add_argument("--only", nargs="+", default=list(NETS), choices=list(NETS))
     given = parser.parse_args()
     rows, raw = [], {}
     many = torch.get_num_threads()

@@ -1,7 +1,7 @@
 """C5: a batch through a trained net on a CPU in float32: torch as it is, the form of `eval` and `predict`, torch.compile, and
 onnxruntime. The twelve nets of C4, batches of 16 and 128.
 
-    python bench/c5_inference.py [--rounds 7] [--batch 16 128] [--only vgg resnet]
+    python bench/c5_inference.py [--rounds 7] [--batch 16 128] [--only "vgg narrow" resnet20]
 
 The engines give equal answers first, then take turns in one process, there and back (`archdsl.export.latency`, as `archdsl
 bench` does). torch.compile is asked once for each layout, and the faster one counts. The figure is the fastest peer's median
@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import _quiet  # noqa: F401
 import torch
 from _timing import options, publish
 from c4_forms import CLASSES, NETS, net_of
@@ -63,7 +64,7 @@ def main() -> None:
     """Measure and publish."""
     parser = options(__doc__.splitlines()[0], 7)
     parser.add_argument("--batch", type=int, nargs="+", default=[16, 128])
-    parser.add_argument("--only", nargs="+", default=list(NETS))
+    parser.add_argument("--only", nargs="+", default=list(NETS), choices=list(NETS))
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     rows, raw = [], {}

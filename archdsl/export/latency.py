@@ -224,6 +224,7 @@ def _timed(
     for number in range(rounds):
         order = range(len(calls)) if number % 2 == 0 else reversed(range(len(calls)))
         for place in order:
+            calls[place]()  # whose caches and threads are those of the contender before
             times[place].append(_clock(calls[place], repeats[place]))
     return [
         Timing(one.model, one.engine, batch, tuple(taken), count)

@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 VALID = 500
 OURS = "archdsl"
 BEFORE = "archdsl, another commit"
+WARM = "wall: from the second round on, our kernels are compiled and our pictures decoded; peers decode theirs in each epoch"
 SIDES = {
     OURS: ("ours.py", {"precision": "auto"}),
     "archdsl fp32": ("ours.py", {"precision": "fp32"}),
@@ -105,7 +106,7 @@ def table(title: str, raw: dict[str, list[dict[str, Any]]]) -> Table:
         Column("validation loss", "float"),
     )
     count = len(next(iter(raw.values())))
-    return Table(columns, tuple(rows), title, notes=(f"n = {count}, interleaved; equal numbers of updates",))
+    return Table(columns, tuple(rows), title, notes=(f"n = {count}, interleaved; equal numbers of updates", WARM))
 
 
 def race(name: str, title: str, description: str | None, work: Work) -> None:
