@@ -1,5 +1,5 @@
-"""Imported before torch: its threads sleep soon after their work, as in our commands, and leave the cores to the contender behind."""
+"""Imported before torch: how long its threads wait for work is that of `archdsl eval`, `predict` and `bench`."""
 
 from archdsl.accelerate.threads import yield_cores
 
-yield_cores()
+yield_cores(short=True)

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def publish(name: str, tables: Sequence[Table], raw: object, packages: Sequence[
     """Print the tables; write them as Markdown, and the raw numbers beside them as JSON."""
     facts = {
         "benchmark": name,
-        "command": " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),
         "commit": COMMIT,
         "machine": machine(),

@@ -43,6 +43,8 @@ def main(names: list[str]) -> None:
         from archdsl.importer.models import torchvision_names
 
         known = torchvision_names()
+        if unknown := sorted(set(names) - set(known)):
+            sys.exit(f"no network {', '.join(unknown)}")
         for name in names or known:
             record = measured(name, _read().get(name, {}))
             _keep(name, record)

@@ -26,6 +26,7 @@ from archdsl.export.agree import HALF, TOLERANCE
 from archdsl.export.deploy import Form
 from archdsl.registry.shapes import Ids
 
+REST = 0.02  # seconds, in which the threads of the contender before stop waiting for work and leave the cores
 SHORTEST = 0.005  # seconds of one measurement: what is faster is called several times
 COMPILED = 8  # batch sizes that torch.compile specialises for before it gives up in silence
 DTYPES = {
@@ -224,7 +225,8 @@ def _timed(
     for number in range(rounds):
         order = range(len(calls)) if number % 2 == 0 else reversed(range(len(calls)))
         for place in order:
-            calls[place]()  # whose caches and threads are those of the contender before
+            time.sleep(REST)
+            calls[place]()  # whose caches are those of the contender before
             times[place].append(_clock(calls[place], repeats[place]))
     return [
         Timing(one.model, one.engine, batch, tuple(taken), count)

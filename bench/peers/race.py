@@ -121,6 +121,11 @@ def race(name: str, title: str, description: str | None, work: Work) -> None:
     parser.add_argument("--only", nargs="*", help="contenders to run, beside archdsl")
     parser.add_argument("--hand", action="store_true", help="a hand loop of our parts instead of archdsl's fit")
     args = parser.parse_args()
+    if unknown := sorted(set(args.only or ()) - set(SIDES)):
+        parser.error(f"no contender {', '.join(unknown)}; there are {', '.join(SIDES)}")
+    for path in filter(None, (args.parquet, args.timm, args.vision, args.before)):
+        if not path.is_dir():
+            parser.error(f"{path} is no folder")
     homes = {"timm_script.py": args.timm, "torchvision_reference.py": args.vision}
     sides = {k: v for k, v in SIDES.items() if homes.get(v[0], True)}
     sides = {k: v for k, v in sides.items() if not args.only or k in (OURS, *args.only)}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from archdsl.accelerate import threads
 from archdsl.accelerate.plan import PLAIN
-from archdsl.accelerate.threads import SPINS, kept_threads, yield_cores
+from archdsl.accelerate.threads import LONG_SPINS, SPINS, kept_threads, yield_cores
 from archdsl.settings.experiment import TrainSettings
 from archdsl.train.fit import fit
 
@@ -22,6 +23,24 @@ def test_waiting_threads_spin_for_a_moment_and_then_sleep(monkeypatch: pytest.Mo
     monkeypatch.delenv("GOMP_SPINCOUNT")
     yield_cores()
     assert os.environ["GOMP_SPINCOUNT"] == SPINS
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+
+
+@pytest.mark.parametrize(
+    ("running", "spins"),
+    [(["1/90"] * 5, LONG_SPINS), (["2/90"] * 5, SPINS), (["1/90", "2/90"] * 3, LONG_SPINS), (["?"], SPINS)],
+)
+def test_a_short_command_waits_longer_where_nothing_else_runs(
+    running: list[str], spins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    said = iter(running)
+    monkeypatch.setattr(Path, "read_text", lambda self: f"0.1 0.2 0.3 {next(said)} 123")
+    monkeypatch.setattr(threads, "PAUSE", 0)
+    yield_cores(short=True)
+    assert os.environ["GOMP_SPINCOUNT"] == spins
     monkeypatch.delenv("GOMP_SPINCOUNT")
 
 

@@ -61,7 +61,7 @@ def command(
     _check_names(models)
     _say_idle(models, {"--input": input, "--classes": classes, "--compile": compile})
     names = short_names(models)
-    yield_cores()  # before torch is imported
+    yield_cores(short=True)  # before torch is imported
     from tempfile import TemporaryDirectory
 
     import torch

@@ -74,7 +74,7 @@ def command(
     alone, JSON everything."""
     from archdsl.accelerate.threads import yield_cores
 
-    yield_cores()  # before torch is imported
+    yield_cores(short=True)  # before torch is imported
     from archdsl.cli.output import put_json, put_table, say
     from archdsl.cli.support.open_run import opened
     from archdsl.cli.views.evaluation import record, tables

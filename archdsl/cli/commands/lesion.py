@@ -33,7 +33,7 @@ def command(
     """
     from archdsl.accelerate.threads import yield_cores
 
-    yield_cores()  # before torch is imported
+    yield_cores(short=True)  # before torch is imported
     from archdsl.cli.commands.eval import put_line
     from archdsl.cli.output import put_json, put_table
     from archdsl.cli.support.open_run import opened, same_data

@@ -69,7 +69,7 @@ def command(
         raise ArchError(
             "pictures are not read from standard input", help="name files; a file called `-` by its whole path"
         )
-    yield_cores()  # before torch is imported
+    yield_cores(short=True)  # before torch is imported
     from archdsl.cli.output import put, put_json, put_table
     from archdsl.cli.support.open_run import opened
     from archdsl.cli.support.predictions import Asked, kind_of
