@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# About 10 microseconds on an EPYC and 50 on a Xeon: longer than a small layer's threads wait for each other, shorter than a time slice.
+# About 10 µs on an EPYC and 50 on a Xeon: longer than a small layer's threads wait for each other, shorter than a time slice.
 SPINS = "1000"
 LONG_SPINS = "20000"  # about 1 ms on a Xeon: longer than what is between two layers of a small net
 LOOKS, PAUSE = 5, 0.002  # how often, and after how many seconds, what else runs is counted

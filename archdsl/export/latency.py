@@ -27,6 +27,7 @@ from archdsl.export.deploy import Form
 from archdsl.registry.shapes import Ids
 
 REST = 0.02  # seconds, in which the threads of the contender before stop waiting for work and leave the cores
+WARM = 4  # a part of so many of a measurement is made before it, and not counted
 SHORTEST = 0.005  # seconds of one measurement: what is faster is called several times
 COMPILED = 8  # batch sizes that torch.compile specialises for before it gives up in silence
 DTYPES = {
@@ -226,7 +227,7 @@ def _timed(
         order = range(len(calls)) if number % 2 == 0 else reversed(range(len(calls)))
         for place in order:
             time.sleep(REST)
-            calls[place]()  # whose caches are those of the contender before
+            _clock(calls[place], -(-repeats[place] // WARM))  # the caches are those of the contender before
             times[place].append(_clock(calls[place], repeats[place]))
     return [
         Timing(one.model, one.engine, batch, tuple(taken), count)
