@@ -106,12 +106,11 @@ Writer = Callable[[Directive, Path, Path, dict[str, int]], str]
 
 def shown_study(page: Path) -> str:
     """The study file of a page without its presets, and the commands."""
-    text = study_of(page).read_text("utf-8")
-    full = re.search(r"^presets:\n(?:  .*\n|\n)*", text, re.MULTILINE)
-    small = text.replace(full[0], "") if full else text
+    small = study_of(page).read_text("utf-8")
+    if full := re.search(r"^presets:\n(?:  .*\n|\n)*", small, re.MULTILINE):
+        small = small.replace(full[0], "")
     shown = f"```yaml\n{small.rstrip()}\n```\n\n```sh\narchdsl ablate {page.stem}\n"
-    shown += f"archdsl ablate {page.stem} --preset full\n```" if full else "```"
-    return shown
+    return shown + (f"archdsl ablate {page.stem} --preset full\n```" if full else "```")
 
 
 def _study(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
@@ -220,11 +219,10 @@ def _unknown_presets(page: Path) -> list[str]:
 def _stale_studies(page: Path) -> list[str]:
     """A line for each block that shows another text than the study file has now."""
     blocks = [m["old"] for m in BLOCK.finditer(page.read_text("utf-8")) if directive(m["what"]).kind == "study"]
-    if not blocks or not study_of(page).exists():
+    if not study_of(page).exists():
         return []
-    shown = shown_study(page)
     fault = f"the study is not that of {study_of(page).name}; run tools/lecture.py {page.stem[:2]}"
-    return [fault for block in blocks if shown not in block]
+    return [fault for block in blocks if shown_study(page) not in block]
 
 
 def check() -> list[str]:
