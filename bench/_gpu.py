@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 import torch
 from _timing import options, publish
 from common import Work
-from race import HERE, OURS, pictures, run, table
+from race import HERE, OURS, check_only, folder, parquet_folder, pictures, run, table
 
 NO_DEVICE = 4
 # Contender → program, what it does otherwise, and which checkout it needs.
@@ -50,10 +50,10 @@ def need_gpu() -> str:
 def parser(description: str | None, rounds: int = 5) -> argparse.ArgumentParser:
     """The options of a race on a GPU."""
     made = options(description, rounds=rounds)
-    made.add_argument("--parquet", type=Path, help="folder with CIFAR-10's train*.parquet")
-    made.add_argument("--timm", type=Path, help="checkout of timm's repository; without it timm is left out")
-    made.add_argument("--vision", type=Path, help="checkout of torchvision's repository, likewise")
-    made.add_argument("--airbench", type=Path, help="checkout of KellerJordan/cifar10-airbench, likewise")
+    made.add_argument("--parquet", type=parquet_folder, help="folder with CIFAR-10's train*.parquet")
+    made.add_argument("--timm", type=folder, help="checkout of timm's repository; without it timm is left out")
+    made.add_argument("--vision", type=folder, help="checkout of torchvision's repository, likewise")
+    made.add_argument("--airbench", type=folder, help="checkout of KellerJordan/cifar10-airbench, likewise")
     made.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 16), help="of the peers' loaders")
     made.add_argument("--only", nargs="*", help="contenders to run, beside archdsl")
     return made
@@ -75,6 +75,7 @@ def race(name: str, title: str, description: str | None, net: str, batches: tupl
     args, card = parsed(made)
     checkouts = {"timm": args.timm, "vision": args.vision, "airbench": args.airbench}
     sides = {k: v for k, v in SIDES.items() if (not v[2] or checkouts[v[2]]) and (HERE / v[0]).is_file()}
+    check_only(made, args.only, SIDES, sides)
     sides = {k: v for k, v in sides.items() if not args.only or k in (OURS, *args.only)}
     with tempfile.TemporaryDirectory() as home:
         pictures(args.parquet, Path(home) / "pictures", images := 49152)  # whole batches of 128 and of 512

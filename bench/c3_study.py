@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from _timing import options, publish
 from common import Work
-from race import HERE, pictures, run
+from race import HERE, check_only, folder, parquet_folder, pictures, run
 
 from archdsl.report import Column, Table
 
@@ -92,9 +92,9 @@ def scripted(script: str, arguments: list[str], work: Work, seeds: list[int], ho
 def main() -> None:
     """Measure and publish."""
     parser = options(__doc__, rounds=5)
-    parser.add_argument("--parquet", type=Path, required=True, help="folder with CIFAR-10's train*.parquet")
-    parser.add_argument("--timm", type=Path, help="checkout of timm's repository; without it timm is left out")
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--parquet", type=parquet_folder, required=True, help="folder with CIFAR-10's train*.parquet")
+    parser.add_argument("--timm", type=folder, help="checkout of timm's repository; without it timm is left out")
+    parser.add_argument("--only", nargs="*", help="contenders to run, beside archdsl")
     parser.add_argument("--images", type=int, default=9984)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
@@ -108,7 +108,9 @@ def main() -> None:
         TUNE: lambda w, s, h: scripted("study_tune.py", [], w, s, h),
         REUSED: lambda w, s, h: scripted("study_tune.py", ["reuse"], w, s, h),
     }
-    wanted = [k for k in sides if (args.timm or k != TIMM) and (not args.only or k in args.only or k == OURS)]
+    there = [k for k in sides if args.timm or k != TIMM]
+    check_only(parser, args.only, sides, there)
+    wanted = [k for k in there if not args.only or k in (OURS, *args.only)]
     raw: dict[str, list[dict[str, object]]] = {side: [] for side in wanted}
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)

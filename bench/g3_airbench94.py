@@ -38,6 +38,8 @@ def main() -> None:
     args, card = parsed(made)
     if args.airbench is None:
         made.error("--airbench is needed: a checkout of KellerJordan/cifar10-airbench")
+    if not any(args.parquet.glob("test*.parquet")):
+        made.error(f"{args.parquet} has no test*.parquet")
     about = {
         "runs": args.runs,
         "device": "cuda",

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from _timing import options, publish
 from common import Work
-from race import HERE, pictures, run
+from race import HERE, folder, parquet_folder, pictures, run
 
 from archdsl.report import Column, Table
 
@@ -92,8 +92,8 @@ def by_timm(work: Work, nets: list[str], seeds: int, home: Path, device: str) ->
 def arguments(text: str | None) -> argparse.Namespace:
     """The command line of a study on a GPU."""
     parser = options(text, rounds=5)
-    parser.add_argument("--parquet", type=Path, required=True, help="folder with CIFAR-10's train*.parquet")
-    parser.add_argument("--timm", type=Path, help="checkout of timm's repository; without it timm is left out")
+    parser.add_argument("--parquet", type=parquet_folder, required=True, help="folder with CIFAR-10's train*.parquet")
+    parser.add_argument("--timm", type=folder, help="checkout of timm's repository; without it timm is left out")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--images", type=int, default=9984)
     parser.add_argument("--epochs", type=int, default=3)

@@ -170,6 +170,14 @@ def questions(text: str) -> dict[str, tuple[str, Callable[[str], Any]]]:
     }
 
 
+def turns(names: list[str], edits: int, place: int) -> list[tuple[str, int]]:
+    """The questions of a round, each with the number of its edit. No two in a row have the same edit, so that each is asked
+    after a change of the network; over the rounds a question meets every edit.
+    """
+    numbered = [(name, (number + place) % edits) for number, name in enumerate(names)]
+    return numbered if place % 2 == 0 else numbered[::-1]
+
+
 def main() -> None:
     """Measure and publish."""
     args = options(__doc__, rounds=21).parse_args()
@@ -186,9 +194,9 @@ def main() -> None:
         text,
     )
     for place in range(-2, args.rounds):
-        for name in list(asked) if place % 2 == 0 else list(asked)[::-1]:
+        for name, edit in turns(list(asked), len(edits), place):
             method, params = asked[name]
-            now = edits[place % 4].replace("epochs(90)", f"epochs({100 + client.number})")
+            now = edits[edit].replace("epochs(90)", f"epochs({100 + client.number})")
             before, begun = client.processor(), time.perf_counter()
             client.edit(now)
             if method:

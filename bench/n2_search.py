@@ -26,9 +26,9 @@ from typing import Any
 from _timing import REPO, RESULTS
 
 from archdsl.api import read
-from archdsl.expand.space import Space
+from archdsl.expand.space import Dimension, Space
 from archdsl.search.candidates import Candidate, Candidates
-from archdsl.search.encoding import Point
+from archdsl.search.encoding import Point, has_order, in_order
 from archdsl.search.order import Job, Order, Score
 from archdsl.search.samplers import Kind, sampler_of
 
@@ -147,6 +147,13 @@ def ours(kind: Kind, rungs: tuple[int, ...]) -> Callable[[Replay], None]:
     return search
 
 
+def proposed(trial: Any, d: Dimension) -> str:
+    """Optuna's choice of a dimension. Numbers keep their order, as in our encoding."""
+    if has_order(d):
+        return d.texts[in_order(d)[trial.suggest_int(d.name, 0, len(d.texts) - 1)]]
+    return d.texts[trial.suggest_categorical(d.name, list(range(len(d.texts))))]
+
+
 def optuna_alone(rungs: bool) -> Callable[[Replay], None]:
     """Optuna as its manual shows it: TPE, and successive halving as the pruner."""
 
@@ -166,9 +173,7 @@ def optuna_alone(rungs: bool) -> Callable[[Replay], None]:
             if replay.found_at is not None:
                 return
             trial = study.ask()
-            name = tuple(
-                d.texts[trial.suggest_categorical(d.name, list(range(len(d.texts))))] for d in space.dimensions
-            )
+            name = tuple(proposed(trial, d) for d in space.dimensions)
             known = seen.get(name, 0)  # what was trained before is not trained again, for the peer as well
             value, pruned = 0.0, False
             for epoch in range(1, EPOCHS + 1):
@@ -235,9 +240,11 @@ def main() -> None:
     """Replay every method, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replays", type=int, default=60)
-    parser.add_argument("--only", nargs="*", default=list(METHODS))
+    parser.add_argument("--only", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
+    if given.replays < 1:
+        parser.error("--replays: at least 1")
     warnings.simplefilter("ignore")
     bank = Bank.of()
     costs: dict[str, list[float]] = {}
@@ -275,7 +282,7 @@ def page(costs: Mapping[str, list[float]], missed: Mapping[str, int], bank: Bank
     yield "|---|---:|---:|---:|---:|---:|"
     reference = statistics.fmean(costs["random"]) if "random" in costs else float("nan")
     for name, found in costs.items():
-        low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
+        low, middle, high = statistics.quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
         mean = statistics.fmean(found)
         yield f"| {name} | {mean:.1f} | {middle:.1f} | {low:.1f} to {high:.1f} | {missed[name]} | {reference / mean:.2f} |"
 

@@ -1,10 +1,12 @@
 """The house's own rules: who imports whom, what a start may load, how long a file grows, what none may say."""
 
+import itertools
 import json
 import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,16 @@ def test_imports_go_downwards() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rooms_of_the_page_are_in_the_order_of_the_floors() -> None:
+    contract = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+    floor = {room: n for n, layer in enumerate(contract["layers"]) for room in re.split(r" [:|] ", layer)}
+    rows = re.findall(r"^\| (`archdsl/.*?) \|", (REPO / "docs/house.md").read_text("utf-8"), re.MULTILINE)
+    rooms = [[name.removeprefix("archdsl/").rstrip("/") for name in re.findall(r"`(.+?)`", row)] for row in rows]
+    assert {room for row in rooms for room in row} == floor.keys() - {"__main__"}
+    for upper, lower in itertools.pairwise(rooms):
+        assert max(floor[room] for room in upper) <= min(floor[room] for room in lower), (upper, lower)
 
 
 def test_files_stay_short() -> None:

@@ -33,6 +33,29 @@ def test_every_study_has_its_page_and_every_page_its_figures() -> None:
     assert lecture.check() == []
 
 
+@pytest.fixture
+def claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a study, which the pages are about."""
+    for study in lecture.STUDIES.glob("[0-9][0-9]-*.yaml"):
+        (tmp_path / study.name).write_text(study.read_text("utf-8"), "utf-8")
+    monkeypatch.setattr(lecture, "STUDIES", tmp_path)
+    return tmp_path / "04-double-descent.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("width=256 better than width=12", "width=256 worse than width=12"), ("seeds: 5", "seeds: 6")],
+)
+def test_a_study_that_has_changed_makes_its_page_stale(claims: Path, old: str, new: str) -> None:
+    assert lecture.check() == []
+    text = claims.read_text("utf-8")
+    assert old in text.partition("presets:")[0]
+    claims.write_text(text.replace(old, new, 1), "utf-8")
+    assert lecture.check() == [
+        "04-double-descent.md: the study is not that of 04-double-descent.yaml; run tools/lecture.py 04"
+    ]
+
+
 def test_the_page_needs_nothing_else(page: Path) -> None:
     text = page.read_text("utf-8")
     sections = re.findall(r'<section id="([^"]+)"', text)

@@ -42,3 +42,13 @@ def test_what_is_read(line: str, used: list[str], tmp_path: Path, monkeypatch: p
     (tmp_path / "archdsl" / "codes.toml").write_text("", "utf-8")
     monkeypatch.setattr(terms, "REPO", tmp_path)
     assert [place.text for place in terms.places()] == used
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/page.md", "docs/lecture/01-page.md"])
+def test_every_page_is_read_in_any_case(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "archdsl").mkdir()
+    (tmp_path / "archdsl" / "codes.toml").write_text("", "utf-8")
+    (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / page).write_text("# A page\n\nTold once.\n", "utf-8")
+    monkeypatch.setattr(terms, "REPO", tmp_path)
+    assert [(place.file, place.line, place.text) for place in terms.places()] == [(page, 3, "Told")]

@@ -74,19 +74,8 @@ def study_of(page: Path) -> Path:
 def train(page: Path, runs: Path) -> None:
     """Carry out the study of a page, in every form that the page shows."""
     for preset in sorted({d.preset for d in directives(page)} | {""}):
-        command = [
-            sys.executable,
-            "-m",
-            "archdsl",
-            "ablate",
-            str(study_of(page)),
-            "--runs",
-            str(runs),
-            "--precision",
-            PRECISION,
-            "--format",
-            "csv",
-        ]
+        command = [sys.executable, "-m", "archdsl", "ablate", str(study_of(page)), "--runs", str(runs)]
+        command += ["--precision", PRECISION, "--format", "csv"]
         command += ["--preset", preset] if preset else []
         done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=REPO)
         if done.returncode:
@@ -115,13 +104,17 @@ def filled(page: Path, runs: Path) -> str:
 Writer = Callable[[Directive, Path, Path, dict[str, int]], str]
 
 
-def _study(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
-    text = study_of(page).read_text("utf-8")
-    full = re.search(r"^presets:\n(?:  .*\n|\n)*", text, re.MULTILINE)
-    small = text.replace(full[0], "") if full else text
+def shown_study(page: Path) -> str:
+    """The study file of a page without its presets, and the commands."""
+    small = study_of(page).read_text("utf-8")
+    if full := re.search(r"^presets:\n(?:  .*\n|\n)*", small, re.MULTILINE):
+        small = small.replace(full[0], "")
     shown = f"```yaml\n{small.rstrip()}\n```\n\n```sh\narchdsl ablate {page.stem}\n"
-    shown += f"archdsl ablate {page.stem} --preset full\n```" if full else "```"
-    return f"{shown}\n\n{_work(reported(study_of(page), '', runs).results)}"
+    return shown + (f"archdsl ablate {page.stem} --preset full\n```" if full else "```")
+
+
+def _study(what: Directive, page: Path, runs: Path, numbers: dict[str, int]) -> str:
+    return f"{shown_study(page)}\n\n{_work(reported(study_of(page), '', runs).results)}"
 
 
 def _work(results: Any) -> str:
@@ -223,6 +216,15 @@ def _unknown_presets(page: Path) -> list[str]:
     return sorted(asked - set(read_study(study_of(page)).presets)) if asked else []
 
 
+def _stale_studies(page: Path) -> list[str]:
+    """A line for each block that shows another text than the study file has now."""
+    blocks = [m["old"] for m in BLOCK.finditer(page.read_text("utf-8")) if directive(m["what"]).kind == "study"]
+    if not study_of(page).exists():
+        return []
+    fault = f"the study is not that of {study_of(page).name}; run tools/lecture.py {page.stem[:2]}"
+    return [fault for block in blocks if shown_study(page) not in block]
+
+
 def check() -> list[str]:
     """What is wrong with the pages, without a look at any run."""
     found = [
@@ -238,6 +240,7 @@ def check() -> list[str]:
             found.append(f"{page.name}: a block has no `<!-- end -->`")
         found += [f"{page.name}: unknown directive `{d.kind}`" for d in directives(page) if d.kind not in WRITERS]
         found += [f"{page.name}: its study has no preset `{name}`" for name in _unknown_presets(page)]
+        found += [f"{page.name}: {fault}" for fault in _stale_studies(page)]
         found += [f"{page.name}: an empty block" for m in BLOCK.finditer(text) if not m["old"].strip()]
         found += [
             f"{page.name}: there is no {name}"

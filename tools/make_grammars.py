@@ -173,4 +173,6 @@ def main(check: bool) -> int:
 
 
 if __name__ == "__main__":
+    if set(sys.argv[1:]) - {"--check"}:  # a mistyped `--check` would write
+        sys.exit(__doc__)
     sys.exit(main("--check" in sys.argv[1:]))

@@ -44,7 +44,7 @@ def main(names: list[str]) -> None:
 
         known = torchvision_names()
         if unknown := sorted(set(names) - set(known)):
-            sys.exit(f"no network {', '.join(unknown)}")
+            sys.exit(f"no option or network {', '.join(unknown)}")
         for name in names or known:
             record = measured(name, _read().get(name, {}))
             _keep(name, record)
@@ -68,6 +68,8 @@ def timm_modules(names: list[str]) -> None:
 
     timm = import_timm()
     torch.set_num_threads(1)
+    if unknown := sorted(set(names) - set(timm.list_modules())):
+        sys.exit(f"no module of timm {', '.join(unknown)}")
     versions = f"torch {torch.__version__.partition('+')[0]}, timm {timm.__version__}"
     for module in names or timm.list_modules():
         before = _read().get(f"timm:{module}", {})

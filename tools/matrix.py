@@ -54,7 +54,7 @@ class Row:
 
 
 def _oldest() -> tuple[str, ...]:
-    """Every dependency of pyproject.toml at its lower bound."""
+    """Every required dependency of pyproject.toml at its lower bound; the optional ones keep the pins of constraints.txt."""
     wanted = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     return tuple(text.partition(",")[0].replace(">=", "==") for text in wanted)
 
@@ -64,7 +64,9 @@ ROWS = {
     "newest": Row(
         "the newest torch and torchvision, in the builds that pip takes", ("3.13", "3.12", "3.11"), lambda: PAIR
     ),
-    "oldest": Row("every dependency at the lower bound of pyproject.toml", ("3.11",), _oldest),
+    "oldest": Row(
+        "every required dependency at the lower bound of pyproject.toml, optional ones as pinned", ("3.11",), _oldest
+    ),
 }
 
 

@@ -3,7 +3,7 @@
     python tools/pins.py record FOLDER     with the code of before: trains, stops a run half way, ablates, reports
     python tools/pins.py compare FOLDER    with the code of after: the same again, and the recorded folder used on
 
-`compare` ends with 1 unless weights, names of runs, per-step losses and reports are equal to the byte, a recorded run is
+`compare` ends with 1 unless weights, names of runs, figures of epochs and reports are equal to the byte, a recorded run is
 recognised, and a recorded checkpoint is resumed to the weights of an uninterrupted run. Weights depend on the processor, so
 they are compared on one machine and committed nowhere. It needs the standard library and an installed archdsl.
 """

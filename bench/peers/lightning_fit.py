@@ -59,6 +59,7 @@ trainer = lightning.Trainer(
     accelerator="cpu" if task.device == "cpu" else "gpu",
     devices=1,
     max_epochs=task.epochs,
+    benchmark=task.device != "cpu",  # as archdsl has it
     precision="bf16-mixed" if task.precision == "bf16" else "32-true",
     logger=False,
     enable_checkpointing=False,

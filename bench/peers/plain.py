@@ -10,6 +10,7 @@ from torchvision import datasets, transforms
 
 task = work()
 torch.set_num_threads(task.threads)
+torch.backends.cudnn.benchmark = task.device != "cpu"  # as archdsl has it
 look = transforms.Compose(
     [
         transforms.RandomHorizontalFlip(),

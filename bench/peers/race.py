@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,32 @@ SIDES = {
     "torchvision's reference": ("torchvision_reference.py", {}),
     "plain loop": ("plain.py", {}),
 }
+
+
+def folder(text: str) -> Path:
+    """An option whose value is a folder."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return Path(text)
+
+
+def parquet_folder(text: str) -> Path:
+    """An option whose value is a folder with the training pictures of CIFAR-10."""
+    found = folder(text)
+    if not any(found.glob("train*.parquet")):
+        raise argparse.ArgumentTypeError(f"{text} has no train*.parquet")
+    return found
+
+
+def check_only(
+    parser: argparse.ArgumentParser, asked: Sequence[str] | None, every: Iterable[str], there: Container[str]
+) -> None:
+    """Refuse an `--only` that names a contender that does not exist, or one whose checkout is not given."""
+    names = list(every)
+    if unknown := [name for name in asked or () if name not in names]:
+        parser.error(f"no contender {', '.join(unknown)}; there are {', '.join(names)}")
+    if lacking := [name for name in asked or () if name not in there]:
+        parser.error(f"--only {', '.join(lacking)}: the option with the checkout is missing; see --help")
 
 
 def pictures(parquet: Path, folder: Path, images: int) -> None:
@@ -112,22 +139,18 @@ def table(title: str, raw: dict[str, list[dict[str, Any]]]) -> Table:
 def race(name: str, title: str, description: str | None, work: Work) -> None:
     """Measure and publish."""
     parser: argparse.ArgumentParser = options(description, rounds=5)
-    parser.add_argument("--parquet", type=Path, required=True, help="folder with CIFAR-10's train*.parquet")
-    parser.add_argument("--timm", type=Path, help="checkout of timm's repository; without it timm is left out")
+    parser.add_argument("--parquet", type=parquet_folder, required=True, help="folder with CIFAR-10's train*.parquet")
+    parser.add_argument("--timm", type=folder, help="checkout of timm's repository; without it timm is left out")
     parser.add_argument(
-        "--vision", type=Path, help="checkout of torchvision's repository; without it its reference is left out"
+        "--vision", type=folder, help="checkout of torchvision's repository; without it its reference is left out"
     )
-    parser.add_argument("--before", type=Path, help="checkout of another commit of ours, as one more contender")
+    parser.add_argument("--before", type=folder, help="checkout of another commit of ours, as one more contender")
     parser.add_argument("--only", nargs="*", help="contenders to run, beside archdsl")
     parser.add_argument("--hand", action="store_true", help="a hand loop of our parts instead of archdsl's fit")
     args = parser.parse_args()
-    if unknown := sorted(set(args.only or ()) - set(SIDES)):
-        parser.error(f"no contender {', '.join(unknown)}; there are {', '.join(SIDES)}")
-    for path in filter(None, (args.parquet, args.timm, args.vision, args.before)):
-        if not path.is_dir():
-            parser.error(f"{path} is no folder")
     homes = {"timm_script.py": args.timm, "torchvision_reference.py": args.vision}
     sides = {k: v for k, v in SIDES.items() if homes.get(v[0], True)}
+    check_only(parser, args.only, SIDES, sides)
     sides = {k: v for k, v in sides.items() if not args.only or k in (OURS, *args.only)}
     checkouts = {} if args.before is None else {BEFORE: args.before.resolve()}
     sides |= dict.fromkeys(checkouts, SIDES[OURS])

@@ -13,6 +13,7 @@ from torchvision.datasets import ImageFolder
 
 about = json.loads(sys.argv[1])
 task, device = Work(**about["work"]), torch.device(about["device"])
+torch.backends.cudnn.benchmark = device.type == "cuda"  # as archdsl has it
 
 
 def resident(part: str) -> tuple[torch.Tensor, torch.Tensor]:

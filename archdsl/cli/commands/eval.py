@@ -69,7 +69,7 @@ def command(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of dropout masks and corruptions.")] = 0,
     device: Device = "auto",
 ) -> None:
-    """Judge a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
+    """Evaluate a trained net: accuracy, calibration, each class, the confusion matrix; by one pass or by Monte Carlo
     dropout, on clean images or corrupted ones. The net runs in float32, whatever it was trained in. CSV has the totals
     alone, JSON everything."""
     from archdsl.accelerate.threads import yield_cores

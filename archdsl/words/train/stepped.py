@@ -76,7 +76,7 @@ class Plateau(Schedule):
     """The learning rate times `factor` after so many epochs without a better validation loss.
 
     Better means lower by more than `delta`. The rate does not fall below `least` times the first one. Needs images for
-    validation, such as `valid(10%)` in the data statement. Stands beside `patience` and `warmup`.
+    validation, such as `valid(10%)` in the data statement. May be given beside `patience` and `warmup`.
     """
 
     epochs: Count = 10
