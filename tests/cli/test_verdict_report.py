@@ -70,6 +70,8 @@ def test_the_table_says_it_in_words(run: Run, table: Path) -> None:
     )
     assert re.search(r"worse .* worse: −\d\.\d+ points \[−\d\.\d+, −\d\.\d+\]; decided after", out)
     assert re.search(r"equal .* same, within ±1\.\d+ points: ", out)
+    odd = run("verdict", str(table), *ASKED, "--pair", "seed", "--same", "1.2345%").out
+    assert "same, within ±1.2345 points: " in odd  # as it was stated
     assert "acc, higher is better; reference `base`: 90." in out
     assert "a wrong verdict has a probability of at most 5 %, at any look; the intervals are simultaneous" in out
 

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from archdsl.errors import ArchError
-from archdsl.study.plan.arms import arms_of
+from archdsl.study.plan.arms import Arm, arms_of
 from archdsl.study.plan.cells import cells
 from archdsl.study.plan.design import make
 from archdsl.study.plan.file import study_of
 from archdsl.study.plan.plan import Found
 from archdsl.study.report.effect_table import table
 from archdsl.study.report.effects import effects, marginals
-from archdsl.study.results.results import results
+from archdsl.study.report.html import html
+from archdsl.study.results.results import Results, results
 
 
 def responses(arms: tuple[tuple[int, ...], ...], seeds: int) -> dict[int, dict[int, float]]:
@@ -122,3 +124,53 @@ def test_a_factor_that_another_one_takes_out_has_no_interaction_with_it() -> Non
 def test_a_fraction_takes_factors_that_every_arm_has() -> None:
     with pytest.raises(ArchError, match="takes factors that every arm has, and a level of `h` has a hole"):
         arms_of(study_of(f"{NESTED}design: frac:III\n"))
+
+
+TWO = "base: |\n  net conv(4) {res: | gelu} {se: gelu | } gap linear(10)\n  data fashion-mini\nseeds: 1\n"
+
+
+def made(text: str, value: Callable[[Arm], float]) -> Results:
+    study = study_of(text)
+    arms = arms_of(study)
+    every = cells(arms, study.seeds)
+    found = {c.key: Found("finished", {"test_accuracy": value(arms.arms[c.arm])}, {}) for c in every}
+    return results("t", "test_accuracy", arms, study.seeds, every, found)
+
+
+def test_an_effect_is_of_presence_also_where_absence_is_the_first_level() -> None:
+    """Both together give 0.1 more than their sum. The interaction was -0.05, and the main effect of `res` had the other sign."""
+
+    def value(arm: Arm) -> float:
+        res, se = (bool(arm.choice[name]) for name in ("res", "se"))
+        return 0.5 + 0.1 * res + 0.1 * se + 0.1 * (res and se)
+
+    rows = {row[0]: row[3] for row in table(made(f"{TWO}design: full\n", value)).rows}
+    assert rows == {name: pytest.approx(v) for name, v in {"res": 0.15, "se": 0.15, "res × se": 0.05}.items()}
+
+
+def test_an_alias_of_the_other_sign_says_so() -> None:
+    arms = [(1, 0, 0), (1, 1, 1), (0, 0, 1), (0, 1, 0)]  # a = -(b × c)
+    found = {e.name: e for e in effects(arms, list("abc"), responses(tuple(arms), 1))}
+    assert {name: e.aliased_with for name, e in found.items()} == {
+        "a": ("−(b × c)",),
+        "b": ("−(a × c)",),
+        "c": ("−(a × b)",),
+    }
+
+
+def test_one_factor_of_two_levels_has_a_difference() -> None:
+    """Each level less the mean of both was shown, which is half of it."""
+    one = "base: |\n  net conv(4) {act: relu | gelu} gap linear(10)\n  data fashion-mini\nseeds: 2\n"
+    shown = table(made(one, lambda arm: 0.51 if arm.choice["act"] == "relu" else 0.61))
+    assert [(row[0], row[3]) for row in shown.rows] == [("act: relu against gelu", pytest.approx(-0.1))]
+
+
+@pytest.mark.parametrize(
+    ("design", "words"), [("full", "mean over all arms with a factor"), ("pairs", "change of `base`")]
+)
+def test_the_text_says_what_an_effect_is_of(design: str, words: str) -> None:
+    pytest.importorskip("matplotlib")
+    text = TWO.replace("{res", "{norm: +bn | } {res") + f"design: {design}\n"
+    found = made(text, lambda arm: 0.5 + 0.01 * len(arm.name))
+    assert words in table(found).notes[0]
+    assert words.split("`")[0] in html(found, "c")

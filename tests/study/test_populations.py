@@ -11,7 +11,7 @@ import pytest
 from archdsl.runs.correct import CORRECT, correct, packed
 from archdsl.runs.run import load_run
 from archdsl.study.report.sections.populations import populations
-from archdsl.study.results.populations import FEW, NO_BITS, OF_CHANCE, new_images, notes, two_populations
+from archdsl.study.results.populations import FEW, LACKING, NO_BITS, OF_CHANCE, new_images, notes, two_populations
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import unit
 from archdsl.study.stats.images import anytime_bounds, image_difference
@@ -80,6 +80,12 @@ def test_a_sequential_study_has_no_interval_of_a_fixed_number_of_seeds(study: Re
     assert half is not None
     assert row.new_low is not None
     assert row.new_low < e.delta - half
+    wide = replace(
+        decided, decision=replace(decided.decision, verdict=replace(first.verdict, evidence=e, low=-2.0, high=3.0))
+    )
+    row = two_populations(replace(found, arms=(study.reference, wide, *others)))[0].difference
+    assert row is not None
+    assert (row.new_low, row.new_high) == (-2.0, 3.0)  # an interval that is widened to 0 is inside of the other one
     text = "".join(populations(found))
     assert "at any look" in text
     assert "[0.00, +3.11]" in text
@@ -103,7 +109,10 @@ def test_runs_without_bits_are_counted_and_named(study: Results) -> None:
         (second.folders[seed] / CORRECT).unlink()
     for seed in (0, 1):
         (third.folders[seed] / CORRECT).write_bytes(b"damaged")
-    rows = two_populations(study)
+    assert [(r.without, r.why) for r in two_populations(study)] == [(1, LACKING), (3, NO_BITS), (2, FEW)]
+    assert not any(r.difference for r in two_populations(study))
+    assert LACKING in "".join(populations(study))
+    rows = two_populations(replace(study, options=replace(study.options, sequential=True)))
     assert [(r.without, r.why) for r in rows] == [(1, ""), (3, NO_BITS), (2, FEW)]
     assert [r.difference.seeds if r.difference else None for r in rows] == [2, None, None]
     assert new_images(rows, unit(study))[1][second.name] == "–"

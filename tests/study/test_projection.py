@@ -17,9 +17,10 @@ from archdsl.study.report.notes import outcome
 from archdsl.study.report.sections.answers import answers
 from archdsl.study.report.verdict import verdict
 from archdsl.study.results.decide import DecisionOptions
-from archdsl.study.results.projection import pairs_to_decide, projected, seeds_to_decide
+from archdsl.study.results.projection import pairs_from, pairs_to_decide, projected, seeds_to_decide
 from archdsl.study.results.results import Results, results
 from archdsl.study.stats import power
+from archdsl.study.stats.sequential import SURE, evidence
 from archdsl.study.stats.verdicts import Verdict, fixed_verdicts, verdicts
 
 ALPHA = 0.05
@@ -123,3 +124,23 @@ def test_the_text_says_that_power(design: str, chance: str) -> None:
 def test_a_number_of_pairs_is_known_up_to_the_farthest() -> None:
     assert pairs_to_decide(0.042, 1.0, ALPHA) == 9375
     assert pairs_to_decide(0.04, 1.0, ALPHA) is None
+
+
+def test_an_arm_of_uneven_spread_needs_the_symmetry_test_too() -> None:
+    """A family of eight, five seeds, an effect of four standard deviations: p symmetric of nine equal differences is 0.058."""
+    deltas = [4 + x for x in (-1.2, 1.2, -0.6, 0.6, 0.0)]
+    free, held = (verdicts({"a": deltas}, size=8, uneven={"a": [flag] * 5})["a"].evidence for flag in (False, True))
+    level = ALPHA / 8
+    assert not free.held
+    assert held.held
+    alone = pairs_from(free, level)
+    assert alone is not None
+    assert alone < 10
+    assert pairs_from(held, level) == 10
+    assert 8 * evidence([1.0] * 9)[-1].p_symmetric > ALPHA >= 8 * evidence([1.0] * 10)[-1].p_symmetric
+    late = evidence([*deltas, 4.0, 4.0, -30.0, *[4.0] * 4], uneven=[True] * 12)[-1]
+    assert (pairs_from(late, level) or 0) >= SURE  # more pairs than it took, and not decided: the rule ends at 20
+    seeds = seeds_to_decide(
+        verdicts({"a": deltas}, size=8, uneven={"a": [True] * 5}), DecisionOptions(sequential=True), 8
+    )
+    assert seeds == {"a": 10}

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from archdsl.study.plan.claims import Claim
+from archdsl.study.results.claim_family import answer
 from archdsl.study.stats import sequential
 from archdsl.study.stats.sequential import PRIOR, evidence, half_width, log_evidence
 from archdsl.study.stats.verdicts import verdicts
@@ -93,9 +95,13 @@ def test_a_difference_that_is_not_finite_is_refused() -> None:
     st.dictionaries(st.sampled_from("abcdef"), st.lists(st.floats(-3, 3), max_size=9), max_size=6),
     st.sampled_from([None, 0.5]),
     st.integers(0, 9),
+    st.booleans(),
 )
-def test_interval_p_and_verdict_agree(family: dict[str, list[float]], same: float | None, size: int) -> None:
-    for name, verdict in verdicts(family, same=same, size=size).items():
+def test_interval_p_and_verdict_agree(
+    family: dict[str, list[float]], same: float | None, size: int, held: bool
+) -> None:
+    flags = {name: [held] * len(deltas) for name, deltas in family.items()}
+    for name, verdict in verdicts(family, same=same, size=size, uneven=flags).items():
         decided = verdict.decision in ("better", "worse")
         assert decided == (verdict.p <= 0.05) or verdict.decision == "same"
         inside = verdict.low is not None and verdict.high is not None and verdict.low < 0 < verdict.high
@@ -103,6 +109,8 @@ def test_interval_p_and_verdict_agree(family: dict[str, list[float]], same: floa
         zero = verdict.low == verdict.high == 0.0
         if not unbounded and not zero:
             assert decided != inside or verdict.decision == "same" or verdict.low == 0.0 or verdict.high == 0.0
+        if verdict.low is not None and verdict.high is not None and verdict.p > 0.05:
+            assert verdict.low <= 0 <= verdict.high
         if decided:
             assert (evidence(family[name])[(verdict.decided or 0) - 1].delta > 0) == (verdict.decision == "better")
         if verdict.decision == "same":
@@ -180,3 +188,19 @@ def test_a_constant_arm_is_uneven_within_the_resolution_of_the_metric() -> None:
     assert sequential.uneven([0.1] * 4, [0.5, 0.51, 0.49, 0.5], 1 / 2000) == [False, True, True, True]
     assert sequential.uneven([0.1] * 3, [0.5] * 3, 1 / 2000) == [False, False, False]
     assert sequential.uneven([0.1] * 3, [0.5] * 3) == [False, False, False]  # no spread at all
+
+
+def test_evidence_that_is_held_back_moves_no_interval_off_0() -> None:
+    """The verdict was open with a p of 0.0997, and the interval began at 0.048."""
+    base = [0.8 + 0.0001 * (n % 3) for n in range(5)]
+    own = [value + 0.05 + 0.001 * (n % 4) for n, value in enumerate(base)]
+    family, flags = {"a": [a - b for a, b in zip(own, base, strict=True)]}, sequential.uneven(own, base)
+    assert flags[-1]
+    free, held = verdicts(family)["a"], verdicts(family, uneven={"a": flags})["a"]
+    assert (free.decision, held.decision) == ("better", "open")
+    assert held.p > 0.05
+    assert (held.low, held.high) == (0.0, free.high)
+    assert free.low is not None
+    assert free.low > 0.005
+    claim = Claim("a", "same", "b")
+    assert (answer(claim, free, 0.005), answer(claim, held, 0.005)) == (False, None)

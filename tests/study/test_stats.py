@@ -23,6 +23,7 @@ from archdsl.study.stats import (
     signflip,
     summary,
 )
+from archdsl.study.stats.power import _power_by_quadrature as by_quadrature
 from archdsl.study.stats.signflip import exact_ps
 
 VALUE = st.floats(-100, 100, allow_nan=False).map(lambda x: round(x, 6))
@@ -167,3 +168,19 @@ def test_intervals_cover_and_families_err_as_promised() -> None:
         ps = exact_ps(np.sort(np.abs(family)), np.abs(family.sum(1)))
         errors += min(p for p in holm(ps.tolist()) if p is not None) <= 0.05
     assert errors / 1500 <= 0.055 + 2 * math.sqrt(0.05 * 0.95 / 1500)
+
+
+@pytest.mark.parametrize(("n", "effect", "alpha"), [(2, 1.0, 0.05), (3, 2.0, 0.01), (10, 1.2, 0.05), (30, 0.4, 1e-4)])
+def test_power_by_quadrature_is_that_of_the_noncentral_f(n: int, effect: float, alpha: float) -> None:
+    critical = peer.t.ppf(1 - alpha / 2, n - 1)
+    assert by_quadrature(n - 1, effect * math.sqrt(n), critical) == pytest.approx(power(n, effect, alpha), abs=1e-9)
+
+
+def test_power_is_known_where_scipy_has_none() -> None:
+    """For two pairs at a level of 1e-6 the search ended at an eighth of the difference, where the noncentral F is NaN."""
+    least = detectable(2, 1.0, 1e-6)
+    assert least == pytest.approx(
+        636_619.8 * 1.2815516 / math.sqrt(2), rel=1e-4
+    )  # both quantiles are of one normal value
+    assert power(2, least, 1e-6) == pytest.approx(0.8, abs=1e-9)
+    assert power(2, 1e5, 1e-4) == pytest.approx(1.0)

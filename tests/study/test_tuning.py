@@ -15,6 +15,7 @@ from archdsl.study.plan.plan import Found
 from archdsl.study.plan.tune import FIRST_SEED
 from archdsl.study.plan.tuning import TuningPlan
 from archdsl.study.report.tuning_table import every, table
+from archdsl.study.report.tuning_text import _lead as lead
 from archdsl.study.results.results import results
 from archdsl.study.results.scale import scale_of
 from archdsl.study.results.tuning import Tuning, tuning_of
@@ -79,6 +80,17 @@ def test_settings_that_diverge_or_do_not_train_lose(plan: TuningPlan) -> None:
     assert outcome.arms[0].trials[1].score == 0.05
     assert [t.loses for t in outcome.arms[1].trials] == [True, True, False, False, True]
     assert selected(plan, lambda arm, n: "diverged").picks == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("own", "tuned", "said"),
+    [((0.5, 0.4), (0.6, 0.7), True), ((0.5, 0.5), (0.6, 0.7), False), ((0.5, 0.4), (0.7, 0.7), False)],
+)
+def test_arms_that_are_equal_lead_together(
+    plan: TuningPlan, own: tuple[float, ...], tuned: tuple[float, ...], said: bool
+) -> None:
+    outcome = selected(plan, lambda arm, n: tuned[arm] if n == 1 else own[arm])
+    assert any("leads with its own setting" in text for text in lead(outcome)) is said
 
 
 @pytest.mark.parametrize("status", ["missing", "interrupted", "running", "foreign", "damaged"])

@@ -15,7 +15,7 @@ from archdsl.errors import ArchError
 from archdsl.study.amounts import Budget, amount, budget, fraction
 from archdsl.study.execute.select import SelectionOptions, decision_options, folder_of, select, standalone
 from archdsl.study.plan.file import StudyFile, study_of
-from archdsl.study.stats.verdicts import fixed_verdicts, verdicts
+from archdsl.study.stats.verdicts import contradicted, fixed_verdicts, verdicts
 from tests.study.conftest import Cli
 
 BASE = "base: 'net conv(4, s=4) relu gap linear(10)\n\n  data fashion-mini subset(64)\n\n  train sgd(0.05) epochs(1)'\n"
@@ -234,3 +234,16 @@ def test_a_second_look_at_a_fixed_design_is_said(place: Path, cli: Cli, here: Cl
     auto = here("report", "tiny.arch", "--max-seeds", "3", cwd=place)
     assert "looked at with" not in auto.stdout
     assert "sequential design, 3 seeds so far" in auto.stdout
+
+
+def test_a_later_mean_of_0_has_no_other_sign() -> None:
+    """It contradicted `better`, and not `worse`."""
+    for decision, delta, found in (
+        ("better", 0.0, False),
+        ("worse", 0.0, False),
+        ("better", -0.1, True),
+        ("worse", 0.1, True),
+        ("better", 0.1, False),
+        ("open", 0.0, False),
+    ):
+        assert contradicted(decision, delta, None) is found  # type: ignore[arg-type]

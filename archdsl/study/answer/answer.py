@@ -10,7 +10,7 @@ from archdsl.study.answer.measurements import Measurements, paired, samples
 from archdsl.study.answer.rows import MANY, PAIRED, UNPAIRED, Answer, Question, Row, Survival
 from archdsl.study.answer.target import Costs, Reached
 from archdsl.study.answer.words import warnings
-from archdsl.study.results.projection import FAR, pairs_to_decide, projected
+from archdsl.study.results.projection import FAR, pairs_from, projected
 from archdsl.study.results.unit import SCIENTIFIC, Unit
 from archdsl.study.stats import long
 from archdsl.study.stats.sequential import uneven
@@ -119,10 +119,9 @@ def _needed(decided: Mapping[str, Verdict], found: Measurements, question: Quest
     arms = {} if found.columns.pair is not None else {name: sample(list(v.values())) for name, v in found.arms.items()}
 
     def takes(name: str, level: float) -> int | None:
-        e = decided[name].evidence
         if arms:
             return runs_to_decide(arms[name], arms[question.reference], level, FAR)
-        return pairs_to_decide(e.delta, e.sd, level) if e.sd else None
+        return pairs_from(decided[name].evidence, level)
 
     return projected(decided, question.alpha, len(decided), takes, None if arms else question.same)
 

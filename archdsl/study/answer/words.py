@@ -69,7 +69,7 @@ def words(answer: Answer, row: Row) -> str:
         case "better" | "worse":
             return f"{row.verdict}: {size}{decided}"
         case "same":
-            return f"same, within ±{unit.value(answer.question.same)}{_points(unit)}: {size}{decided}"
+            return f"same, within ±{unit.amount(answer.question.same or 0.0)}{_points(unit)}: {size}{decided}"
         case _:
             more = ""
             if row.needed is not None:

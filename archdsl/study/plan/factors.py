@@ -78,7 +78,7 @@ class Factor:
     @property
     def toggles(self) -> bool:
         """Whether it is there or not, and nothing else."""
-        return len(self.levels) == 2 and self.levels[1] == "" and self.levels[0] != ""
+        return len(self.levels) == 2 and "" in self.levels
 
 
 def factor(name: str, levels: tuple[str, ...]) -> Factor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from archdsl.study.report import fit_text
+from archdsl.study.report.effect_table import meaning
 from archdsl.study.report.figures.axis import left_out as axis_left_out
 from archdsl.study.report.figures.fit import left_out as fits_left_out
 from archdsl.study.report.notes import trained_on
@@ -51,8 +52,8 @@ CAPTIONS = {
     "effects": (
         "Effects",
         (
-            "What a factor changes by being there, averaged over the levels of the others, and where two factors together give "
-            "more or less than their sum. Grey dots are seeds; names joined by = cannot be distinguished."
+            "What a factor changes by being there, and where two factors together give more or less than their sum. Grey dots "
+            "are seeds; names joined by = cannot be distinguished."
         ),
     ),
     "pareto": (
@@ -72,8 +73,15 @@ CAPTIONS = {
     ),
 }
 
+
+def _effects(results: Results) -> Iterable[str]:
+    """What the effects are, by the design."""
+    yield meaning(results)
+
+
 SAID: Mapping[str, tuple[Callable[[Results], Iterable[str]], ...]] = {
     "axis": (axis_left_out,),
     "curves": (trained_on,),
+    "effects": (_effects,),
     "fit": (fit_text.sentences, fits_left_out),
 }

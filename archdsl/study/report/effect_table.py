@@ -9,10 +9,11 @@ from math import fsum
 
 from archdsl.errors import ArchError
 from archdsl.report import Cell, Column, Table
+from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.fraction import times
 from archdsl.study.plan.levels import rank
 from archdsl.study.report.columns import kind_of_measure
-from archdsl.study.report.effects import Effect, Levels, Values, effects
+from archdsl.study.report.effects import Effect, Levels, Values, balanced, effects
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.stats import summary
 
@@ -29,9 +30,10 @@ class LevelEffect:
 def table(results: Results) -> Table:
     """A row for each effect, with its 95 % interval over the seeds that every arm has.
 
-    Of two levels: the mean with the first level less that with the second; an interaction is half the difference between
-    the effects of one factor at both levels of the other. Of more: the mean over the arms of a level less the mean over all
-    arms, and for two levels of two factors what their arms have beyond both; such effects sum to 0 over the levels.
+    Of two levels: the mean with a factor less that without it, or with its first level less that with its second; an interaction
+    is half the difference between the effects of one factor at both levels of the other. Of pairs of changes they are differences
+    from the reference. Of more levels: the mean over the arms of a level less the mean over all arms, and for two levels of two
+    factors what their arms have beyond both; such effects sum to 0 over the levels.
 
     Raises:
         ArchError: the design has no effects.
@@ -58,7 +60,7 @@ def table(results: Results) -> Table:
     kept = range(len(columns) - (0 if any(row[-1] for row in rows) else 1))
     about = (
         f"{results.measure.label}; "
-        + _MEANING[rows[0][2] is None]
+        + (_LEVELS if rows[0][2] is not None else meaning(results))
         + "; 95 % t intervals over the seeds that every arm has, not "
         "adjusted for the number of effects",
     )
@@ -67,11 +69,20 @@ def table(results: Results) -> Table:
     )
 
 
-_MEANING = {
-    True: "a main effect is the mean with the first level less that with the second; an interaction is half the difference of a "
-    "factor's effect at both levels of the other",
-    False: "a main effect is the mean at a level less the mean over all arms; an interaction is what two levels have beyond both",
-}
+_LEVELS = "a main effect is the mean at a level less the mean over all arms; an interaction is what two levels have beyond both"
+
+
+def meaning(results: Results) -> str:
+    """What the effects of factors with two levels are."""
+    if balanced(present_first(results.factors, apart(results))):
+        return (
+            "a main effect is the mean over all arms with a factor less that over all arms without it, or with its first level "
+            "less with its second; an interaction is half the difference of a factor's effect at both levels of the other"
+        )
+    return (
+        f"a main effect is the difference that one change of `{results.reference.name}` makes: with a factor less without it, or "
+        "with its first level less with its second; an interaction is half of what both changes make beyond the sum of each"
+    )
 
 
 def _contrasts(results: Results) -> Iterator[tuple[Cell, ...]]:
@@ -81,7 +92,7 @@ def _contrasts(results: Results) -> Iterator[tuple[Cell, ...]]:
         for f in results.factors
     }
     shown, kept = [f.shown for f in results.factors], apart(results)
-    for effect in effects([a.arm.picks for a in kept], shown, {n: a.values for n, a in enumerate(kept)}):
+    for effect in effects(present_first(results.factors, kept), shown, {n: a.values for n, a in enumerate(kept)}):
         main = next((f.name for f in results.factors if f.shown == effect.name), None)
         named = replace(effect, name=names[main]) if main is not None else effect
         yield _row(named, "interaction" if main is None else "main", None)
@@ -98,6 +109,12 @@ def apart(results: Results) -> list[ArmResult]:
         return not (arm.twin and changed == 2 and results.design == "pairs")
 
     return [arm for arm in results.arms if own(arm)]
+
+
+def present_first(factors: Sequence[Factor], arms: Sequence[ArmResult]) -> list[Levels]:
+    """The levels of arms by factor. Of one that is there or not, 0 is its presence, also where absence is its first level."""
+    turned = [f.toggles and not f.levels[0] for f in factors]
+    return [tuple(1 - n if turn else n for n, turn in zip(a.arm.picks, turned, strict=True)) for a in arms]
 
 
 def _of_levels(results: Results) -> Iterator[tuple[Cell, ...]]:

@@ -2,6 +2,7 @@
 
 An effect is the mean response with the ingredient present (level 0) minus that with it absent. An interaction is half
 the difference between the effect of one factor with the other present and with it absent (Box, Hunter & Hunter 2005).
+Whoever calls turns the levels of a factor whose level 0 is absence.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from math import fsum
 
+from archdsl.report.numbers import MINUS
 from archdsl.study.plan.fraction import times
 
 Levels = tuple[int, ...]
@@ -37,15 +39,15 @@ def effects(arms: Sequence[Levels], names: Sequence[str], values: Values) -> tup
         arms: levels by factor; more than two levels make no effect here, see ``marginals``.
         values: by arm and seed.
     """
-    if not arms or any(level > 1 for arm in arms for level in arm) or len(names) < 2:
+    if not arms or any(level > 1 for arm in arms for level in arm):
         return ()
-    if _balanced(arms):
+    if balanced(arms):
         return tuple(_contrasts(arms, names, values))
     return tuple(_differences(arms, names, values))
 
 
-def _balanced(arms: Sequence[Levels]) -> bool:
-    """Whether every factor, and every pair that is not aliased with the mean, has both signs equally often."""
+def balanced(arms: Sequence[Levels]) -> bool:
+    """Whether every factor, and every pair of factors, has both signs equally often: effects are then averages over all arms."""
     factors = range(len(arms[0]))
     signs = [[1 - 2 * level for level in arm] for arm in arms]
     mains = all(sum(s[i] for s in signs) == 0 for i in factors)
@@ -54,15 +56,17 @@ def _balanced(arms: Sequence[Levels]) -> bool:
 
 def _contrasts(arms: Sequence[Levels], names: Sequence[str], values: Values) -> Iterator[Effect]:
     seeds = _complete(range(len(arms)), values)
-    together: dict[tuple[int, ...], list[str]] = {}
+    together: dict[tuple[int, ...], list[tuple[int, str]]] = {}  # by a column that begins with +
     for order in (1, 2):
         for chosen in combinations(range(len(names)), order):
             column = tuple(_sign(arm, chosen) for arm in arms)
-            together.setdefault(column, []).append(times(names[i] for i in chosen))
+            turn = column[0]
+            together.setdefault(tuple(turn * c for c in column), []).append((turn, times(names[i] for i in chosen)))
     half = len(arms) / 2
-    for column, aliased in together.items():
-        per_seed = {seed: fsum(c * values[n][seed] for n, c in enumerate(column)) / half for seed in seeds}
-        yield Effect(aliased[0], per_seed, tuple(aliased[1:]))
+    for column, ((sign, name), *others) in together.items():
+        per_seed = {seed: sign * fsum(c * values[n][seed] for n, c in enumerate(column)) / half for seed in seeds}
+        aliased = tuple(other if turn == sign else f"{MINUS}({other})" for turn, other in others)
+        yield Effect(name, per_seed, aliased)
 
 
 def _sign(arm: Levels, chosen: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ from archdsl.study.names import quoted
 from archdsl.study.report import figures, page
 from archdsl.study.report.captions import CAPTIONS, SAID
 from archdsl.study.report.columns import robust_column
-from archdsl.study.report.effect_table import apart
+from archdsl.study.report.effect_table import apart, present_first
 from archdsl.study.report.effects import effects
 from archdsl.study.report.figures.verdict_forest import CLOSER
 from archdsl.study.report.later import later
@@ -221,7 +221,9 @@ def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[st
 
 
 def _effects(results: Results, slim: bool = False) -> str | None:
-    """Main effects and interactions, where the design tells them."""
+    """Main effects and interactions, where the design tells them. One factor has none here: its effect is a difference."""
+    if len(results.factors) < 2:
+        return None
     arms = apart(results)
     values = {n: a.values for n, a in enumerate(arms)}
     axes = [f.axis for f in results.factors]
@@ -231,5 +233,5 @@ def _effects(results: Results, slim: bool = False) -> str | None:
         for name, f in zip(names, results.factors, strict=True)
         if len(f.levels) == 2 and not f.toggles
     }
-    found = effects([a.arm.picks for a in arms], names, values)
+    found = effects(present_first(results.factors, arms), names, values)
     return figures.effects(results, [replace(e, name=levels.get(e.name, e.name)) for e in found], slim)

@@ -66,11 +66,11 @@ def unit(tuning: Tuning) -> Unit:
 
 
 def _lead(tuning: Tuning) -> Iterator[str]:
-    """A sentence where another arm leads once all are tuned than with their own settings."""
+    """A sentence where another arm leads once all are tuned than with their own settings; none where two arms lead together."""
     sign = 1 if tuning.measure.higher else -1
     before = {a.name: sign * a.trials[0].score for a in tuning.arms if a.trials[0].score is not None}
     after = {a.name: sign * one.score for a in tuning.arms if (one := a.selected) is not None and one.score is not None}
-    if len(before) < 2 or len(after) < 2:
+    if any(len(scores) < 2 or [*scores.values()].count(max(scores.values())) > 1 for scores in (before, after)):
         return
     old, new = (max(scores, key=scores.__getitem__) for scores in (before, after))
     if old != new:

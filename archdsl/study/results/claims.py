@@ -10,7 +10,7 @@ from archdsl.study.plan.claims import Claim, ClaimedPair
 from archdsl.study.results.claim_family import ClaimFamily, answer, apart
 from archdsl.study.results.counted import Lookup, measured
 from archdsl.study.results.decide import ArmDecision, DecisionOptions, turned
-from archdsl.study.results.projection import pairs_for_power, pairs_to_decide, pairs_to_same, projected
+from archdsl.study.results.projection import pairs_for_power, pairs_from, pairs_to_same, projected
 from archdsl.study.results.scale import Scale
 from archdsl.study.stats.verdicts import Verdict, fixed_verdicts
 
@@ -128,7 +128,7 @@ def _takes(verdict: Verdict, options: DecisionOptions, level: float) -> int | No
     e = verdict.evidence
     if not e.sd:
         return None
-    return (pairs_to_decide if options.sequential else pairs_for_power)(e.delta, e.sd, level)
+    return pairs_from(e, level) if options.sequential else pairs_for_power(e.delta, e.sd, level)
 
 
 def _to_same(verdict: Verdict, options: DecisionOptions, size: int) -> int | None:

@@ -17,6 +17,7 @@ from archdsl.study.names import quoted
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import NONE, Unit
 from archdsl.study.stats.images import ImageDifference, anytime_bounds, image_difference
+from archdsl.study.stats.verdicts import Bounds
 
 if TYPE_CHECKING:
     from archdsl.runs.correct import Bools
@@ -27,6 +28,7 @@ COLUMN_NOTE = (
     "`on new images` is a simultaneous interval for other test sets of the kind: seeds and images are crossed random effects; the"
     " other intervals are about this test set"
 )
+LACKING = "not every seed has a record of its images, so that the interval would be of other runs than Δ"
 OF_CHANCE = (
     "runs that count as chance have no record of their images, so that the interval would be of other runs than Δ"
 )
@@ -74,9 +76,14 @@ def new_images(rows: Iterable[PopulationRow], unit: Unit) -> tuple[Column, dict[
     return Column("on new images", align="right", key="new_images"), cells
 
 
+def bare(rows: Sequence[PopulationRow]) -> bool:
+    """Whether no arm has two seeds with a record of their images, so that there is nothing to say."""
+    return all(r.difference is None and r.why in (NO_BITS, FEW) for r in rows)
+
+
 def notes(rows: Sequence[PopulationRow]) -> tuple[str, ...]:
-    """What a reader of the column has to know; nothing where no arm has an interval."""
-    if all(r.difference is None for r in rows):
+    """What a reader of the column has to know; nothing where no arm has such runs."""
+    if bare(rows):
         return ()
     reasons: dict[str, list[str]] = {}
     for row in rows:
@@ -103,15 +110,25 @@ def _row(arm: ArmResult, others: Mapping[int, Tested], results: Results) -> Popu
     if len({runs[s].of for runs in (own, others) for s in seeds}) > 1:
         return PopulationRow(arm.name, without=without, why=OTHER_IMAGES.format(reference=reference.name))
     ours, theirs = (np.stack([runs[s].correct for s in seeds]) for runs in (own, others))
-    if not results.options.sequential and _substituted(arm, reference):
-        return PopulationRow(arm.name, without=without, why=OF_CHANCE)
+    if not results.options.sequential and set(seeds) != arm.values.keys() & reference.values.keys():
+        why = OF_CHANCE if _substituted(arm, reference) else LACKING
+        return PopulationRow(arm.name, without=without, why=why)
     level, e = results.options.alpha / len(results.compared), verdict.evidence
     difference = image_difference(ours, theirs, level)
     new = difference.new_low, difference.new_high
     if results.options.sequential:
         new = anytime_bounds(e.n, e.delta, e.sd, difference.sd_images, level)
+        new = _around(new, (verdict.low, verdict.high))
     shown = replace(difference, delta=e.delta, low=verdict.low, high=verdict.high, new_low=new[0], new_high=new[1])
     return PopulationRow(arm.name, shown, without)
+
+
+def _around(bounds: Bounds, inner: Bounds) -> Bounds:
+    """The bounds, widened to hold the verdict's interval, which reaches to 0 where evidence is held back."""
+    (low, high), (inner_low, inner_high) = bounds, inner
+    if low is None or high is None or inner_low is None or inner_high is None:
+        return bounds
+    return min(low, inner_low), max(high, inner_high)
 
 
 def _substituted(arm: ArmResult, reference: ArmResult) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from archdsl.study.stats import seeds_needed
-from archdsl.study.stats.sequential import half_width, log_evidence
+from archdsl.study.stats.sequential import SURE, Evidence, fewest_symmetric, half_width, log_evidence
 from archdsl.study.stats.verdicts import OPEN, Verdict
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def seeds_to_decide(verdicts: Mapping[str, Verdict], options: DecisionOptions, s
         e = verdicts[name].evidence
         if not e.sd:
             return None
-        return (pairs_to_decide if options.sequential else pairs_for_power)(e.delta, e.sd, level)
+        return pairs_from(e, level) if options.sequential else pairs_for_power(e.delta, e.sd, level)
 
     return projected(verdicts, options.alpha, size, takes, options.same if options.sequential else None)
 
@@ -67,6 +67,17 @@ def _to_same(verdict: Verdict, same: float | None, level: float) -> int | None:
 def pairs_to_decide(delta: float, sd: float, level: float) -> int | None:
     """The pairs after which evidence reaches 1 / level if mean and spread stay as they are; None beyond ``FAR``."""
     return _first(lambda n: log_evidence(n, delta, sd) >= -math.log(level))
+
+
+def pairs_from(e: Evidence, level: float) -> int | None:
+    """As ``pairs_to_decide``, by the rule for uneven spreads where it applies now: below ``SURE`` pairs the symmetry test has to
+    reject, too.
+    """
+    n = pairs_to_decide(e.delta, e.sd, level) if e.sd else None
+    if n is None or not e.held:
+        return n
+    least = fewest_symmetric(level)
+    return max(n, least if e.n < least < SURE else SURE)
 
 
 def pairs_for_power(delta: float, sd: float, level: float) -> int | None:

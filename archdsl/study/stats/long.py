@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.study.stats.interval import finite
 from archdsl.study.stats.sequential import EFFECTS, PRIOR, Evidence
-from archdsl.study.stats.verdicts import OPEN, Decision, Verdict, adjusted_by_holm, check_level, contradicted, cut
+from archdsl.study.stats.verdicts import OPEN, Decision, Verdict, adjusted_by_holm, agreeing, check_level, contradicted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +121,7 @@ def verdicts(
             e = of_arm.at(when)
         half = float(halves[e.n - 1])
         low, high = (e.delta - half, e.delta + half) if math.isfinite(half) else (None, None)
-        low, high = cut(low, high, e.delta if decision in (OPEN, "same") else decision, p <= alpha)
+        low, high = agreeing(low, high, e.delta if decision in (OPEN, "same") else decision, p <= alpha)
         verdicts[name] = Verdict(decision, e, p, robust[place], low, high, when, later)
     return verdicts
 

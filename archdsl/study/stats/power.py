@@ -10,12 +10,13 @@ from archdsl.study.stats.interval import t_quantile
 
 SEEDS_CAP = 1000
 POWER = 0.8  # the chance with which a fixed design is to find a difference
+FARTHEST = 12.0  # from 0 where the normal distribution is integrated
 
 
 def power(n: int, effect: float, alpha: float = 0.05) -> float:
     """The chance that a two-sided paired t test at `alpha` rejects: n >= 2 pairs, `effect` = delta / sd of differences.
 
-    By the noncentral F, since t squared is one: both tails at once, and finite where SciPy's noncentral t is NaN.
+    By the noncentral F, since t squared is one: both tails at once, and finite in more places than SciPy's noncentral t.
     """
     return _power(n - 1, effect * math.sqrt(n), alpha)
 
@@ -24,7 +25,21 @@ def _power(df: int, noncentrality: float, alpha: float) -> float:
     from scipy.special import ncfdtr
 
     critical = t_quantile(df, 1 - alpha / 2)
-    return 1.0 - float(ncfdtr(1, df, noncentrality * noncentrality, critical * critical))
+    below = float(ncfdtr(1, df, noncentrality * noncentrality, critical * critical))
+    return 1.0 - below if math.isfinite(below) else _power_by_quadrature(df, noncentrality, critical)
+
+
+def _power_by_quadrature(df: int, noncentrality: float, critical: float) -> float:
+    """The chance that |Z + noncentrality| exceeds ``critical`` times the root of chi-square over ``df``, Z standard normal: the
+    mean over Z of the distribution function of chi-square. Where a noncentrality is large SciPy's noncentral F is NaN.
+    """
+    from scipy.integrate import quad
+    from scipy.special import chdtr
+
+    def density(z: float) -> float:
+        return math.exp(-z * z / 2) * float(chdtr(df, df * ((z + noncentrality) / critical) ** 2))
+
+    return float(quad(density, -FARTHEST, FARTHEST, points=[0.0], limit=200)[0]) / math.sqrt(2 * math.pi)
 
 
 def detectable(n: int, sd: float, alpha: float = 0.05, power: float = POWER) -> float | None:

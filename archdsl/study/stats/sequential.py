@@ -40,6 +40,7 @@ class Evidence:
     p: float
     p_symmetric: float
     counts: float
+    held: bool = False
 
 
 def evidence(
@@ -126,10 +127,11 @@ class Record:
         self.symmetric.add(delta)
         sd = max(math.sqrt(self.squares / (self.n - 1)), self.least) if self.n > 1 else None
         log_e = 0.0 if sd is None else log_evidence(self.n, self.mean, sd, self.prior)
-        counts = min(log_e, self.symmetric.peak) if uneven and self.n < SURE else log_e
+        held = uneven and self.n < SURE
+        counts = min(log_e, self.symmetric.peak) if held else log_e
         self.peak = max(self.peak, counts)
         p, symmetric = math.exp(-self.peak), math.exp(-self.symmetric.peak)
-        return Evidence(self.n, self.mean, sd, log_e, self.peak, p, symmetric, counts)
+        return Evidence(self.n, self.mean, sd, log_e, self.peak, p, symmetric, counts, held)
 
 
 def log_evidence(n: int, mean: float, sd: float, prior: float = PRIOR) -> float:
@@ -165,6 +167,14 @@ def fewest(alpha: float, prior: float = PRIOR) -> int:
     while math.log1p(n * prior) * (n - 1) / 2 < -math.log(alpha):
         n += 1
     return n
+
+
+def fewest_symmetric(level: float) -> int:
+    """The fewest differences, all equal, after which the symmetry test alone rejects at this level."""
+    test = _Symmetric()
+    while test.peak < -math.log(level):
+        test.add(1.0)
+    return test.n
 
 
 class _Symmetric:

@@ -26,7 +26,16 @@ from typing import TYPE_CHECKING
 
 from archdsl.study.stats.interval import finite
 from archdsl.study.stats.sequential import PRIOR, Evidence, log_evidence
-from archdsl.study.stats.verdicts import OPEN, Bounds, Decision, Verdict, adjusted_by_holm, check_level, cut, inside
+from archdsl.study.stats.verdicts import (
+    OPEN,
+    Bounds,
+    Decision,
+    Verdict,
+    adjusted_by_holm,
+    agreeing,
+    check_level,
+    inside,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +123,7 @@ def unpaired(
         decision: Decision = ("better" if delta > 0 else "worse") if p <= alpha else OPEN
         if decision == OPEN and same is not None and inside(bounds, same):
             decision = "same"
-        low, high = cut(*bounds, delta, p <= alpha)
+        low, high = agreeing(*bounds, delta, p <= alpha)
         e = Evidence(min(arm.n, base.n), delta, None, log, max(0.0, log), min(1.0, math.exp(-log)), 1.0, log)
         verdicts[name] = Verdict(decision, e, p, 1.0, low, high, None)
     return verdicts

@@ -13,7 +13,8 @@ keeps the family-wise error rate under any dependence between the arms.
 **Fixed.** Student's paired t test (1908) with Holm's procedure; intervals of level 1 - alpha / m (Bonferroni).
 
 Holm decides a little earlier than a Bonferroni interval leaves out 0. The interval is cut at 0 there, as those are that belong to
-step-down procedures (Strassburger & Bretz 2008; Guilbaud 2008).
+step-down procedures (Strassburger & Bretz 2008; Guilbaud 2008). The rule for uneven spreads (``sequential.Record``) holds back
+evidence. Where only such evidence would let the interval leave out 0, the interval is widened to 0.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Family:
             later = e if not running and contradicted(decision, e.delta, self.same) else None
             shown = e if later is None else then
             side = shown.delta if decision in (OPEN, "same") else decision
-            low, high = cut(*self._bounds(shown), side, p <= self.alpha)
+            low, high = agreeing(*self._bounds(shown), side, p <= self.alpha)
             when = None if decision == OPEN else then.n
             verdicts[name] = Verdict(decision, shown, p, symmetric, low, high, when, later)
         return verdicts
@@ -206,7 +207,7 @@ def fixed_verdicts(
             decision = "better" if e.delta > 0 else "worse"
         elif same is not None and name not in apart and inside(bounds, same):
             decision = "same"
-        low, high = cut(*bounds, e.delta, p <= alpha)
+        low, high = agreeing(*bounds, e.delta, p <= alpha)
         found[name] = Verdict(decision, e, p, symmetric, low, high, None if decision == OPEN else e.n)
     return found
 
@@ -254,7 +255,7 @@ def contradicted(decision: Decision, delta: float, same: float | None) -> bool:
     """Whether a mean difference contradicts a decision that fell before: another sign, or more than what is the same."""
     if decision == "same":
         return same is not None and abs(delta) > same
-    return decision != OPEN and (delta > 0) != (decision == "better")
+    return decision != OPEN and delta != 0 and (delta > 0) != (decision == "better")
 
 
 def inside(bounds: Bounds, same: float) -> bool:
@@ -263,9 +264,15 @@ def inside(bounds: Bounds, same: float) -> bool:
     return low is not None and high is not None and -same <= low and high <= same
 
 
-def cut(low: float | None, high: float | None, side: float | Decision, rejected: bool) -> Bounds:
-    """The interval, cut at 0 where Holm decides before Bonferroni's interval leaves out 0."""
-    if not rejected or low is None or high is None or not low <= 0 <= high:
+def agreeing(low: float | None, high: float | None, side: float | Decision, rejected: bool) -> Bounds:
+    """The interval as it agrees with Holm's decision: cut at 0 where Holm decides before Bonferroni's interval leaves out 0,
+    and widened to 0 where evidence that is held back would let it leave out 0.
+    """
+    if low is None or high is None:
+        return low, high
+    if not rejected:
+        return min(low, 0.0), max(high, 0.0)
+    if not low <= 0 <= high:
         return low, high
     above = side == "better" if isinstance(side, str) else side > 0
     return (0.0, high) if above else (low, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.study.report import page
-from archdsl.study.results.populations import notes, two_populations
+from archdsl.study.results.populations import bare, notes, two_populations
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import NONE, unit
 
@@ -19,7 +19,7 @@ def populations(results: Results) -> Iterator[str]:
     if results.metric != "test_accuracy" or not results.compares:
         return
     rows = two_populations(results)
-    if all(row.difference is None for row in rows):
+    if bare(rows):
         return
     shown = unit(results)
     cells = []
