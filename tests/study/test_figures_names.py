@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what
 PANELS = BASE + (
     "factors: {width: [4, 8, 16], train.adam: [1e-3, 1e-2, 1e-1], train.wd: [1e-5, 1e-4, 1e-3]}\ndesign: grid\n"
 )
-TWO = "fit: [logistic(log w -> test_accuracy), logistic(w -> test_accuracy)]\ndesign: grid\n"
+TWO = "fit: [logistic(log w -> test_loss), logistic(w -> test_loss)]\ndesign: grid\n"
 
 
 def whole(figure: Any) -> None:
@@ -67,7 +67,7 @@ def test_long_names_of_lines_leave_the_axes_their_width(count: int, monkeypatch:
 def test_panels_of_fits_keep_their_width_beside_long_names(monkeypatch: pytest.MonkeyPatch) -> None:
     text = TEXT.replace("conv(w, s=4) bn", "conv(w, s=4) {norm: bn | }")
     more = TWO + f"labels:\n  norm=bn: {'with it ' * 6}\n  norm=: {'without ' * 6}\n"
-    whole(drawn("fit", fitted(more, lambda n, seed: 1 / n, text), monkeypatch))
+    whole(drawn("fit", fitted(more, lambda n, seed: 0.2 + 1 / n, text), monkeypatch))
 
 
 def test_the_number_of_a_shortened_name_is_that_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
