@@ -116,9 +116,10 @@ def canvas_style() -> Any:
 
 def test_the_legend_of_slim_strips_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     found = large()
-    first = replace(found.arms[0], arm=replace(found.arms[0].arm, label="r" * 40))
+    first = replace(found.arms[0], arm=replace(found.arms[0].arm, label="width=64, norm=bn, act=gelu, drop=0.1, x"))
     figure = drawn("strips", replace(found, arms=(first, *found.arms[1:])), monkeypatch, True)
     assert figure.axes[0].get_legend().get_window_extent().x0 >= 0
+    assert figure.axes[0].get_position().x0 < 0.1
 
 
 def test_the_title_of_a_figure_holds_no_control_characters() -> None:

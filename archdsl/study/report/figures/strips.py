@@ -16,7 +16,7 @@ ROW = 0.36  # inches: a row has a line for the arm and one for the reference
 ABOVE = 0.3  # how far above the arm's dots the reference's are, in rows
 FAINT = 4  # seeds from which on the lines between pairs become fainter, so that the dots stay visible
 LOW = 0.17  # and how far below the middle of the row the arm's own
-BESIDE = 22  # letters of the reference in the legend of a slim one
+BESIDE = 18  # letters of the reference in the legend of a slim one
 
 
 def strips(results: Results, slim: bool = False) -> str | None:
