@@ -1,7 +1,7 @@
 """From a trace to a diagram: which modules are opened, which layers share a box, what is shown once.
 
 Where everything open would be more than ``ROOM`` boxes, modules are closed from the inside until it fits, and each kind
-of closed module gets a panel.
+of closed module gets a panel, up to ``MOST`` of them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ def diagram(
         main = _panel(shape, folded, folded.root, DEEPEST if expand else depth or 0, units=not expand)
         return Diagram(title, subtitle, main)
     level = _level(shape, folded.root, room)
-    letters = _letters(shape, folded.root, level) if level < DEEPEST else {}
+    letters, without = _letters(shape, folded.root, level) if level < DEEPEST else ({}, 0)
+    if without:
+        kinds = f"{without} more {'kind of module has' if without == 1 else 'kinds of modules have'} no panel: --part draws one"
+        subtitle = " · ".join(text for text in (subtitle, kinds) if text)
     main = _panel(shape, folded, folded.root, level, letters={id(p): x for x, ps in letters.items() for p in ps})
     panels = [_detail(shape, folded, letter, parts) for letter, parts in letters.items()]
     return Diagram(title, subtitle, main, tuple(panels))
@@ -122,13 +125,13 @@ def _name(outline: Outline, source: int) -> str:
     return outline.values[source].row.path.partition(".")[0]
 
 
-def _letters(outline: Outline, root: Part, level: int) -> dict[str, list[Part]]:
-    """A letter for each kind of closed module, with the modules in order."""
+def _letters(outline: Outline, root: Part, level: int) -> tuple[dict[str, list[Part]], int]:
+    """A letter for each of the first kinds of closed modules, with the modules in order; and how many kinds have none."""
     kinds: dict[Any, list[Part]] = {}
     for part in _closed(outline, root, level):
         kinds.setdefault(_kind(outline, part), []).append(part)
     found = list(kinds.values())[:MOST]
-    return {chr(ord("A") + n): parts for n, parts in enumerate(found)}
+    return {chr(ord("A") + n): parts for n, parts in enumerate(found)}, len(kinds) - len(found)
 
 
 def _closed(outline: Outline, part: Part, level: int) -> Iterator[Part]:

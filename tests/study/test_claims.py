@@ -251,6 +251,7 @@ def test_answers_in_words_table_page_and_json() -> None:
     page = html(found, "archdsl ablate")
     assert "<h2>Claims</h2>" in page
     assert f"{names[1]} worse than base" in page
+    assert '<span class="word">does not hold</span>' in page
 
 
 def test_claims_are_part_of_the_plan_and_not_of_the_name() -> None:

@@ -12,7 +12,7 @@ from archdsl.study.answer.rows import Answer, Row
 from archdsl.study.answer.words import about, words
 from archdsl.study.report import page
 from archdsl.study.report.figures.canvas import labels
-from archdsl.study.report.figures.evidence import LETTERS, Course, evidence
+from archdsl.study.report.figures.evidence import LETTERS, Course, evidence, unnamed
 from archdsl.study.report.figures.verdict_forest import CLOSER, Compared, verdict_forests
 from archdsl.study.results.unit import NONE, p_text
 from archdsl.version import __version__
@@ -117,7 +117,10 @@ def _reached(answer: Answer, name: str) -> tuple[str, str]:
 
 def _figures(answer: Answer) -> Iterator[str]:
     q, unit = answer.question, answer.unit
-    arms = [Compared(row.name, row.delta, row.low, row.high, row.verdict) for row in answer.rows]
+    names = labels([q.reference, *(row.name for row in answer.rows)])[1:]  # the number is that of the row in the table
+    arms = [
+        Compared(name, row.delta, row.low, row.high, row.verdict) for row, name in zip(answer.rows, names, strict=True)
+    ]
     options = {
         "reference": q.reference,
         "axis": unit.change_axis,
@@ -126,9 +129,10 @@ def _figures(answer: Answer) -> Iterator[str]:
         "lower": q.lower,
     }
     forests = list(verdict_forests(arms, **options))
+    names = labels([q.reference, *(row.name for row in answer.rows)], LETTERS)[1:]
     courses = [
         Course(name, tuple(log / math.log(10) for log in row.evidence()), row.verdict, row.decided_after)
-        for row, name in zip(answer.rows, labels([row.name for row in answer.rows], LETTERS), strict=True)
+        for row, name in zip(answer.rows, names, strict=True)
     ]
     curves = [
         svg
@@ -141,7 +145,8 @@ def _figures(answer: Answer) -> Iterator[str]:
         yield page.figure(forests[0], words, *forests[1:], slim=list(verdict_forests(arms, **options, slim=True)))
     if curves:
         yield page.tag("h2", "Evidence")
-        yield page.figure(curves[0], EVIDENCE, slim=curves[1:])
+        more = "".join(f" {text[0].upper()}{text[1:]}." for text in unnamed(courses))
+        yield page.figure(curves[0], EVIDENCE + more, slim=curves[1:])
 
 
 def _provenance(answer: Answer, source: Provenance) -> Iterator[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archdsl.study.plan.cells import Cell
 
 IMAGES = "images"  # that the training images of an arm are counted by
+FEWEST = 2  # sizes that make a line, if only to say that they are too few for its fit
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ class FitLine:
 
 
 def fit_lines(study: StudyFile, arms: Arms, every: Sequence[Cell]) -> tuple[FitLine, ...]:
-    """The lines of the fits of a study, one for each choice of the factors that x does not depend on.
+    """The lines of the fits of a study, one for each choice of the factors that x does not depend on: also those of two sizes or
+    more that are too few for the fit.
 
     Raises:
-        ArchError: x is not a number of the arms, or has too few values.
+        ArchError: x is not a number of the arms, or no choice has enough values of it.
     """
     return tuple(line for fit in study.fits for line in _lines(fit, study.holdout, arms, every))
 
@@ -65,7 +67,7 @@ def _lines(fit: Fit, holdout: bool, arms: Arms, every: Sequence[Cell]) -> Iterat
             help=f"add levels that change `{fit.x}`, or take a fit with fewer coefficients: linear",
         )
     for choice, of_choice in groups.items():
-        if len(of_choice) >= needed:
+        if len(of_choice) >= FEWEST:
             varied = [
                 (f"{f.shown}={level or 'none'}", f.level(level) if f.title or f.text(level) else "")
                 for f, level, levels in zip(others, choice, zip(*groups, strict=True), strict=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from archdsl.study.report import fit_text
 from archdsl.study.report.effect_table import meaning
 from archdsl.study.report.figures.axis import left_out as axis_left_out
+from archdsl.study.report.figures.curves import Runs, kinds_of
+from archdsl.study.report.figures.deciding import left_out as deciding_left_out
 from archdsl.study.report.figures.fit import left_out as fits_left_out
+from archdsl.study.report.figures.heat import left_out as heat_left_out
+from archdsl.study.report.figures.pareto import left_out as pareto_left_out
 from archdsl.study.report.notes import trained_on
 from archdsl.study.results.results import Results
 
@@ -48,7 +52,7 @@ CAPTIONS = {
             "that the fit leaves out."
         ),
     ),
-    "heat": ("Grid", ("Mean of each cell, with its standard deviation below. Hatched cells have no finished run.")),
+    "heat": ("Grid", ("Each cell is an arm. Hatched cells have no finished run.")),
     "effects": (
         "Effects",
         (
@@ -66,10 +70,7 @@ CAPTIONS = {
     ),
     "curves": (
         "Learning curves",
-        (
-            "Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go. Training figures are "
-            "means over an epoch."
-        ),
+        ("Every seed is a thin line, the mean a thick one, drawn as far as all seeds of the arm go."),
     ),
 }
 
@@ -81,7 +82,16 @@ def _effects(results: Results) -> Iterable[str]:
 
 SAID: Mapping[str, tuple[Callable[[Results], Iterable[str]], ...]] = {
     "axis": (axis_left_out,),
-    "curves": (trained_on,),
+    "deciding": (deciding_left_out,),
     "effects": (_effects,),
     "fit": (fit_text.sentences, fits_left_out),
+    "heat": (heat_left_out,),
+    "pareto": (pareto_left_out,),
 }
+
+
+def said_of_curves(results: Results, points: Mapping[str, Runs]) -> Iterator[str]:
+    """What holds for the learning curves of figures that a run takes while it trains, where one of these is drawn."""
+    if not {"loss", "accuracy"}.isdisjoint(kinds_of(results, points)):
+        yield "training figures are means over an epoch"
+        yield from trained_on(results)

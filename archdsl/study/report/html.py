@@ -8,7 +8,7 @@ from dataclasses import replace
 from archdsl.report.numbers import compact, exact
 from archdsl.study.names import quoted
 from archdsl.study.report import figures, page
-from archdsl.study.report.captions import CAPTIONS, SAID
+from archdsl.study.report.captions import CAPTIONS, SAID, said_of_curves
 from archdsl.study.report.columns import robust_column
 from archdsl.study.report.effect_table import apart, present_first
 from archdsl.study.report.effects import effects
@@ -203,17 +203,21 @@ def _figures(results: Results, curves: Curves) -> Iterator[str]:
     }
     for name, pair in drawn.items():
         found = [svg for svg in pair if svg is not None]
-        yield from _figure(name, found[:1], results, found[1:])
+        own = said_of_curves(results, curves) if name == "curves" else ()
+        yield from _figure(name, found[:1], results, found[1:], own)
 
 
-def _figure(name: str, drawn: Iterable[str], results: Results, slim: Iterable[str] = ()) -> Iterator[str]:
-    """A figure, or several of one kind, with heading and caption; nothing where there is none."""
+def _figure(
+    name: str, drawn: Iterable[str], results: Results, slim: Iterable[str] = (), own: Iterable[str] = ()
+) -> Iterator[str]:
+    """A figure, or several of one kind, with heading and caption; nothing where there is none. ``own``: more sentences."""
     every = list(drawn)
     if every:
         heading, caption = CAPTIONS[name]
         yield page.tag("h2", heading)
         closer = f" {CLOSER}" if len(every) > 1 else ""
-        more = "".join(f" {_sentence(text)}" for part in SAID.get(name, ()) for text in part(results))
+        said = (*own, *(text for part in SAID.get(name, ()) for text in part(results)))
+        more = "".join(f" {_sentence(text)}" for text in said)
         if name == "strips" and not results.compares:
             caption = caption.partition(". ")[0] + "."  # no lines
         words = caption.replace("REFERENCE", f"“{results.reference.name}”") + closer + more

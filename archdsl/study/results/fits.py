@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archdsl.expand.metrics import metric_of
+from archdsl.report.numbers import many
 from archdsl.study.plan.fitted import FitLine
 from archdsl.study.results.run_figures import RunFigures, figure_of
 from archdsl.study.stats.curve_fit import Fitted, fit_curve
@@ -20,7 +21,7 @@ Values = Mapping[float, Sequence[tuple[int, float]]]  # seed and figure by size
 @dataclass(frozen=True)
 class FitResult:
     """A fit with its curve. ``values`` are those of the finished runs, by x; ``fitted`` is None, and ``why`` says
-    so, where too few sizes have one.
+    so, where there are too few sizes, or too few have one.
     """
 
     line: FitLine
@@ -37,7 +38,11 @@ def fit_results(lines: Iterable[FitLine], arms: Sequence[ArmResult]) -> tuple[Fi
 def _result(arms: Sequence[ArmResult], line: FitLine) -> FitResult:
     values = {x: _figures(line.fit.metric, (arms[n] for n in numbers)) for x, numbers in line.arms.items()}
     runs = tuple((x, tuple(values[x])) for x in line.fitted if values[x])
-    needed = len(line.fit.coefficients) + 1
+    needed, sizes = len(line.fit.coefficients) + 1, len(line.fitted)
+    if sizes < needed:
+        beside = "" if line.held is None else " beside the one that is held out"
+        why = f"there {'is' if sizes == 1 else 'are'} {many(sizes, 'size')}{beside}, and {needed} are needed"
+        return FitResult(line, values, None, why)
     if len(runs) < needed:
         return FitResult(
             line, values, None, f"{len(runs)} of {len(line.fitted)} sizes have a finished run, and {needed} are needed"

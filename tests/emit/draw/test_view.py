@@ -103,6 +103,17 @@ def test_a_part_is_drawn_alone() -> None:
         drawn("specs/imagenet/resnet50.arch", part="stage9")
 
 
+@pytest.mark.parametrize(
+    ("count", "words"), [(8, ""), (9, "1 more kind of module has"), (11, "3 more kinds of modules have")]
+)
+def test_kinds_without_a_panel_are_counted(count: int, words: str) -> None:
+    blocks = [f"let b{n} = res(" + "conv(8) bn relu " * (n + 1) + ")" for n in range(1, count + 1)]
+    net = "net conv(8) " + " ".join(f"b{n}" for n in range(1, count + 1)) + " gap linear(10)"
+    made = drawn("\n".join([*blocks, net]), subtitle="figures", room=12)
+    assert len(made.panels) == 8
+    assert made.subtitle == "figures" + (f" · {words} no panel: --part draws one" if words else "")
+
+
 def test_every_shipped_net_is_wired_as_it_is() -> None:
     """Each box reads what its values read: no wire is lost, none leads back."""
     for spec in ("resnet18", "inception", "densenet", "shufflenet", "squeezenet", "mobilenet", "vit"):

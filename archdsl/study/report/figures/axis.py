@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING
 from archdsl.errors import ArchError
 from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
+from archdsl.study.names import quoted
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import geometric
 from archdsl.study.report.figures.canvas import (
     DASHES,
     GREY,
     INK,
+    LABEL,
+    LEGEND,
     PALE,
     SHAPES,
     WIDTH,
     labels,
     legend,
+    letters,
     lines_left_out,
     render,
 )
@@ -40,6 +44,7 @@ MOST_LINES = 7  # in one panel
 MOST_PANELS = 3
 TICKS = 9  # levels that each have a tick
 BELOW = 2  # lines up to which their names are among them
+SHORTEST = 12  # letters of a name in a legend, however narrow the panel is
 LETTER, INSIDE = 4.6, 0.75  # points of a letter of a tick; what the levels span of a panel's width
 DODGE = 2.6  # points between the seeds of two lines on one level
 PARTS = {"test": "test", "valid": "validation"}
@@ -59,6 +64,25 @@ class Line:
     bare: bool = False
 
 
+@dataclass(frozen=True)
+class Key:
+    """The legend of a panel: what lines, and values beside them, are called there. ``both``: one line on two parts of the
+    images; ``above``: it is above the axes, in so many columns.
+    """
+
+    names: Sequence[str]
+    beside: Sequence[str]
+    both: bool
+    above: bool
+    across: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has above the axes."""
+        count = len(self.names) + len(self.beside) + self.both
+        return -(-count // self.across) if self.above else 0
+
+
 def axis(results: Results, beside: Mapping[str, float] | None = None) -> str | None:
     """A panel for each factor with three or more numbers as levels, as SVG; None where there is none with results.
 
@@ -69,13 +93,15 @@ def axis(results: Results, beside: Mapping[str, float] | None = None) -> str | N
     if not panels:
         return None
 
-    def draw(figure: Figure) -> None:
-        for n, (factor, lines) in enumerate(panels, 1):
-            _draw(figure.add_subplot(1, len(panels), n), results, factor, lines, beside or {})
-
     width = WIDTH if len(panels) > 1 else 0.62 * WIDTH
+    keys = [_key(results, lines, beside or {}, width / len(panels)) for _, lines in panels]
+
+    def draw(figure: Figure) -> None:
+        for n, ((factor, lines), key) in enumerate(zip(panels, keys, strict=True), 1):
+            _draw(figure.add_subplot(1, len(panels), n), results, factor, lines, beside or {}, key)
+
     title = f"{results.measure.label} against {', '.join(f.shown for f, _ in panels)}"
-    return render((width, 2.9), draw, "axis", title)
+    return render((width, 2.9 + LEGEND * max(key.rows for key in keys)), draw, "axis", title)
 
 
 def left_out(results: Results) -> Iterator[str]:
@@ -84,6 +110,10 @@ def left_out(results: Results) -> Iterator[str]:
     yield from lines_left_out({f"the axis {f.shown}": len(lines) for f, lines in panels[:MOST_PANELS]}, MOST_LINES)
     if missing := [f.shown for f, _ in panels[MOST_PANELS:]]:
         yield f"not drawn, being more than {MOST_PANELS} axes: {', '.join(missing)}"
+    for factor, _ in panels[:MOST_PANELS]:
+        names = [name for name, _, levels in _groups(results, factor) if len({x for x, _ in levels}) == FEWEST - 1]
+        if names:
+            yield f"lines of the axis {factor.shown} with results at fewer than {FEWEST} levels are not drawn: {quoted(names)}"
 
 
 def _panels(results: Results) -> list[tuple[Factor, list[Line]]]:
@@ -92,23 +122,31 @@ def _panels(results: Results) -> list[tuple[Factor, list[Line]]]:
 
 def lines_of(results: Results, factor: Factor) -> list[Line]:
     """The lines of a factor, one for each choice of the others that has three levels with results."""
+    found = []
+    for name, bare, levels in _groups(results, factor):
+        if len({x for x, _ in levels}) >= FEWEST:
+            test = {x: list(arm.values.values()) for x, arm in levels}
+            train = {x: v for x, arm in levels if (v := _on_training(results, arm))}
+            found.append(Line(name, test, train, bare))
+    return found
+
+
+def _groups(results: Results, factor: Factor) -> Iterator[tuple[str, bool, list[tuple[float, ArmResult]]]]:
+    """The arms with results that differ in one factor alone: what the others have, whether that is nothing, and each arm with
+    its number.
+    """
     if factor.numbers is None:
-        return []
+        return
     at = dict(zip(factor.levels, factor.numbers, strict=True))
-    groups: dict[tuple[str, ...], list[ArmResult]] = {}
+    groups: dict[tuple[str, ...], list[tuple[float, ArmResult]]] = {}
     others = [f for f in results.factors if f is not factor]
     for arm in results.arms:
-        if arm.values and arm.arm.choice.get(factor.name) in at:
-            groups.setdefault(tuple(arm.arm.choice.get(f.name, "") for f in others), []).append(arm)
-    found = []
-    for choice, arms in groups.items():
+        if arm.values and (level := arm.arm.choice.get(factor.name)) in at:
+            choice = tuple(arm.arm.choice.get(f.name, "") for f in others)
+            groups.setdefault(choice, []).append((at[level], arm))
+    for choice, levels in groups.items():
         varied = [f.level(level) for f, level in zip(others, choice, strict=True) if _varies(groups, f, others)]
-        level = {id(arm): at[arm.arm.choice[factor.name]] for arm in arms}
-        if len(set(level.values())) >= FEWEST:
-            test = {level[id(arm)]: list(arm.values.values()) for arm in arms}
-            train = {x: v for arm in arms for x, v in [(level[id(arm)], _on_training(results, arm))] if v}
-            found.append(Line(", ".join(varied), test, train, not any(choice)))
-    return found
+        yield ", ".join(varied), not any(choice), levels
 
 
 def _varies(groups: Mapping[tuple[str, ...], object], factor: Factor, others: Sequence[Factor]) -> bool:
@@ -128,17 +166,29 @@ def _on_training(results: Results, arm: ArmResult) -> list[float]:
     return [value for value in measured if value is not None]
 
 
-def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line], beside: Mapping[str, float]) -> None:
-    shown = unit(results)
+def _key(results: Results, lines: Sequence[Line], beside: Mapping[str, float], inches: float) -> Key:
+    """The legend of a panel that is so wide: in two columns where these have room."""
+    room = max(SHORTEST, letters(inches))
     both = len(lines) == 1 and bool(lines[0].train)
+    names = [f"{PARTS[results.measure.on]} images"] if both else labels([line.name for line in lines], min(LABEL, room))
+    extra = labels(list(beside), min(LABEL, room))
+    every = [*names, *(["training images"] if both else []), *extra]
+    above = len(every) > BELOW
+    across = 2 if max(map(len, every)) <= letters(inches, 2) else 1
+    return Key(names, extra, both, above, across)
+
+
+def _draw(
+    axes: Axes, results: Results, factor: Factor, lines: Sequence[Line], beside: Mapping[str, float], key: Key
+) -> None:
+    shown, both = unit(results), key.both
     colours = colours_of(lines)
-    for n, (line, name) in enumerate(zip(lines, labels([line.name for line in lines]), strict=True)):
+    for n, (line, name) in enumerate(zip(lines, key.names, strict=True)):
         aside = DODGE * (n - (len(lines) - 1) / 2)
-        words = f"{PARTS[results.measure.on]} images" if both else name
-        _curve(axes, line.test, colours[n], shown.factor, words, n, aside)
+        _curve(axes, line.test, colours[n], shown.factor, name, n, aside)
     if both:
         _curve(axes, lines[0].train, INK, shown.factor, "training images", 1)
-    for n, (name, value) in enumerate(beside.items(), 1):
+    for n, (name, value) in enumerate(zip(key.beside, beside.values(), strict=True), 1):
         axes.axhline(shown.factor * value, color=GREY, linewidth=1.1, linestyle=DASHES[n], label=name, zorder=1.5)
     values = sorted({x for line in lines for x in line.test})
     if geometric(values):
@@ -149,7 +199,7 @@ def _draw(axes: Axes, results: Results, factor: Factor, lines: Sequence[Line], b
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     if both or beside or len(lines) > 1:
-        legend(axes, above=len(lines) + both + len(beside) > BELOW)
+        legend(axes, above=key.above, across=key.across)
 
 
 def colours_of(lines: Sequence[Line]) -> list[str]:

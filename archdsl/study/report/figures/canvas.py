@@ -10,6 +10,7 @@ from warnings import catch_warnings, filterwarnings
 from xml.sax.saxutils import escape, quoteattr
 
 from archdsl.extras import require
+from archdsl.report.text import on_one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,10 @@ SLIM = 3.7  # inches: the page of a telephone
 ROW = 0.27  # inches of an arm's row
 LINE = 0.15  # inches of a name above its row
 LABEL = 40  # letters of an arm's name in a figure
+SMALL, WIDE = 4.4, 4.8  # points of a letter of a name or a legend, and of the label of an axis
+LEGEND = 0.155  # inches of a line of a legend
+HANDLE = 34.0  # points of a mark of a legend with what is around it
+BESIDE = 45.0  # points of a panel that are beside its axes
 
 # Lines that cross or lie close are told apart without colour, too: by dashes, and by the shape of their points.
 DASHES: tuple[Any, ...] = (
@@ -102,7 +107,7 @@ def clean(text: str, key: str, title: str) -> str:
     """The ``<svg>`` element alone: no prolog, comment, metadata or foreign namespace; ids that nothing refers to go,
     the others begin with ``key``.
     """
-    text = text[text.index("<svg") :]
+    text, title = text[text.index("<svg") :], on_one_line(title)
     text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'\s+xmlns:xlink="[^"]*"', "", text).replace("xlink:href=", "href=")
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
@@ -147,6 +152,11 @@ def labels(names: Sequence[str], length: int = LABEL) -> list[str]:
     found = [short(name, length) for name in names]
     alike = {label for label in found if found.count(label) > 1}
     return [f"{n}: {short(label, length - 4)}" if label in alike else label for n, label in enumerate(found, 1)]
+
+
+def letters(inches: float, across: int = 1) -> int:
+    """The letters of a name in the legend of a panel, so many names beside each other: a wider legend narrows the axes."""
+    return int(((72 * inches - BESIDE) / across - HANDLE) / SMALL)
 
 
 def width(slim: bool) -> float:

@@ -48,7 +48,7 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
         for a, label in zip(results.arms, names, strict=True)
         if any(points.get(a.name, {}).values())
     ]
-    kinds = _kinds([run for _, runs in arms for run in runs.values()], results)
+    kinds = kinds_of(results, points)
     if not kinds:
         return None
     title = "Learning curves: every seed thin, means thick"
@@ -59,7 +59,14 @@ def curves(results: Results, points: Mapping[str, Runs]) -> str | None:
     across = min((ACROSS, ACROSS - 1), key=lambda n: -len(arms) % n)  # the one that leaves fewer places empty
     down = math.ceil(len(arms) / across)
     size = WIDTH + 1, (1.45 if across == ACROSS else 1.9) * down + 0.7
-    return render(size, lambda f: _panels(f, arms, kinds[-1], down, across), "curves", title)
+    return render(size, lambda f: _panels(f, arms, kinds[0], down, across), "curves", title)
+
+
+def kinds_of(results: Results, points: Mapping[str, Runs]) -> list[str]:
+    """What the figure draws, being fields of a point: of many arms one of them alone."""
+    runs = [own for a in results.arms if any((own := points.get(a.name, {})).values())]
+    kinds = _kinds([run for one in runs for run in one.values()], results)
+    return kinds if len(runs) <= TOGETHER else kinds[-1:]
 
 
 def mean_curves(results: Results) -> dict[str, list[Sequence[float]]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from archdsl.study.report.figures.canvas import labels
-from archdsl.study.report.figures.evidence import LETTERS, Course, evidence
+from archdsl.study.report.figures.evidence import LETTERS, Course, evidence, unnamed
 from archdsl.study.results.results import ArmResult, Results
 
 
@@ -13,9 +14,17 @@ def deciding(results: Results, slim: bool = False) -> str | None:
     """The evidence over the seeds as SVG; None for a fixed design, which is looked at once, and below two seeds."""
     if not results.options.sequential:
         return None
+    return evidence(_courses(results), alpha=results.options.alpha, family=max(1, len(results.compared)), slim=slim)
+
+
+def left_out(results: Results) -> Iterator[str]:
+    """What the figure has no room for."""
+    yield from unnamed(_courses(results))
+
+
+def _courses(results: Results) -> list[Course]:
     names = dict(zip((a.name for a in results.arms), labels([a.label for a in results.arms], LETTERS), strict=True))
-    courses = [course for a in results.compared if (course := course_of(results, a, names[a.name])) is not None]
-    return evidence(courses, alpha=results.options.alpha, family=max(1, len(results.compared)), slim=slim)
+    return [course for a in results.compared if (course := course_of(results, a, names[a.name])) is not None]
 
 
 def course_of(results: Results, arm: ArmResult, name: str) -> Course | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ LETTERS, FEWER = 34, 18  # of a name, and of one on a narrow page
 ABOVE = 3.0  # powers of ten above the highest threshold that are drawn
 POINTS = 400  # of a curve: more cannot be seen
 FEW = 40  # points up to which each is marked
-NAMED = 40  # arms that have their name at the end of the curve
+NAMED = 40  # arms that have their name at the end of the curve: those with the most evidence
 PLAIN = 6  # powers of ten that are written out
 
 
@@ -43,7 +43,7 @@ def evidence(
         unit: what the evidence is after.
         slim: for a narrow page.
     """
-    shown = [course for course in courses if len(course.logs) > 1]
+    shown = _shown(courses)
     if not shown:
         return None
     height = max(2.6, LINE * min(len(shown), NAMED) + 1.1)
@@ -53,11 +53,21 @@ def evidence(
         ends = _curves(axes, shown, alpha, family)
         axes.set_xlabel(unit)
         axes.set_ylabel("evidence of a difference (e-value)")
-        if len(shown) <= NAMED:
-            _name(axes, ends, height, FEWER if slim else LETTERS)
+        most = sorted(ends, key=lambda end: -end[2].logs[-1])[:NAMED]
+        _name(axes, [end for end in ends if end in most], height, FEWER if slim else LETTERS)
 
     key = "slim-evidence" if slim else "evidence"
     return render((width(slim), height), draw, key, f"Evidence after each {unit.removesuffix('s')}, by arm")
+
+
+def unnamed(courses: Sequence[Course]) -> Iterator[str]:
+    """A sentence where some curves have no name."""
+    if (count := len(_shown(courses))) > NAMED:
+        yield f"of the {count} curves the {NAMED} that end with the most evidence have their names"
+
+
+def _shown(courses: Sequence[Course]) -> list[Course]:
+    return [course for course in courses if len(course.logs) > 1]
 
 
 def _curves(axes: Axes, courses: Sequence[Course], alpha: float, family: int) -> list[tuple[float, float, Course]]:

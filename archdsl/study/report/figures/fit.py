@@ -10,7 +10,17 @@ from archdsl.expand.metrics import metric_of
 from archdsl.report.figures import COLOURS
 from archdsl.study.plan.levels import geometric
 from archdsl.study.report.figures.axis import ticks
-from archdsl.study.report.figures.canvas import INK, PALE, WIDTH, labels, legend, lines_left_out, render
+from archdsl.study.report.figures.canvas import (
+    INK,
+    LEGEND,
+    PALE,
+    WIDTH,
+    labels,
+    legend,
+    letters,
+    lines_left_out,
+    render,
+)
 from archdsl.study.results.fits import FitResult
 from archdsl.study.results.results import Results
 from archdsl.study.results.unit import unit_of
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PANELS, MOST_LINES, ACROSS = 3, 7, 2
-ROW = 0.155  # inches of a line of a legend
+SHORTEST, LONGEST = 12, 24  # letters of a name in a legend: one that has fewer beside its formula is above it
 
 
 def fit(results: Results) -> str | None:
@@ -28,15 +38,16 @@ def fit(results: Results) -> str | None:
     shown = _panels(results)[:MOST_PANELS]
     if not shown:
         return None
-    down = -(-len(shown) // ACROSS)
-    most = max(len(lines[:MOST_LINES]) for _, lines in shown)
+    down, across = -(-len(shown) // ACROSS), min(ACROSS, len(shown))
+    width = WIDTH if len(shown) > 1 else 0.62 * WIDTH
+    room = letters(width / across)
+    most = max(len(lines[:MOST_LINES]) * (1 + _broken(lines[:MOST_LINES], room)) for _, lines in shown)
 
     def draw(figure: Figure) -> None:
         for n, (_, lines) in enumerate(shown, 1):
-            _draw(figure.add_subplot(down, min(ACROSS, len(shown)), n), lines[:MOST_LINES])
+            _draw(figure.add_subplot(down, across, n), lines[:MOST_LINES], room)
 
-    width = WIDTH if len(shown) > 1 else 0.62 * WIDTH
-    height = (3.4 + ROW * (most - 1)) * down
+    height = (3.4 + LEGEND * (most - 1)) * down
     return render((width, height), draw, "fit", f"Fits: {', '.join(text for text, _ in shown)}")
 
 
@@ -57,13 +68,19 @@ def _panels(results: Results) -> list[tuple[str, list[FitResult]]]:
     return list(panels.items())
 
 
-def _draw(axes: Axes, lines: list[FitResult]) -> None:
+def _draw(axes: Axes, lines: list[FitResult], room: int) -> None:
+    """One fit; ``room``: letters of a line of its legend."""
     fit = lines[0].line.fit
     word = metric_of(fit.metric)
     factor = 100.0 if word.unit == "percent" else 1.0
-    names = labels([one.line.label for one in lines], 24)
+    broken = _broken(lines, room)
+    joint = "\n" if broken else "; "
+    names = labels(
+        [one.line.label for one in lines], min(LONGEST, room if broken else max(SHORTEST, _beside(lines, room)))
+    )
     for n, (one, name) in enumerate(zip(lines, names, strict=True)):
-        _line(axes, one, COLOURS[n % len(COLOURS)], factor, name)
+        words = f"{name}{joint}{_words(one)}" if name else _words(one)
+        _line(axes, one, COLOURS[n % len(COLOURS)], factor, words)
     known = axes.get_legend_handles_labels()
     named = dict(zip(reversed(known[1]), reversed(known[0]), strict=True))  # what lines share is explained once
     values = [v for one in lines for row in one.values.values() for _, v in row]
@@ -95,16 +112,36 @@ def _x_label(x: str) -> str:
         return x
 
 
-def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> None:
+def _ends(one: FitResult) -> list[tuple[float, float]]:
+    """The ends of the intervals of the curve, where there are any."""
+    assert one.fitted is not None
+    return [(e.low, e.high) for _, e in one.fitted.curve if e.low is not None and e.high is not None]
+
+
+def _beside(lines: list[FitResult], room: int) -> int:
+    """The letters of a line of a legend that its formula leaves to the name."""
+    return room - 2 - max(len(_words(one)) for one in lines)
+
+
+def _broken(lines: list[FitResult], room: int) -> bool:
+    """Whether the names are above the formulas, which leave them no room."""
+    return any(one.line.label for one in lines) and _beside(lines, room) < SHORTEST
+
+
+def _words(one: FitResult) -> str:
+    """The formula of a line, and its band where it has one."""
+    assert one.fitted is not None
+    banded = len(_ends(one)) == len(one.fitted.curve)
+    return one.line.fit.formula.replace("^−b", "⁻ᵇ") + (", 95 % band" if banded else "")
+
+
+def _line(axes: Axes, one: FitResult, colour: str, factor: float, words: str) -> None:
     fitted, held = one.fitted, one.line.held
     assert fitted is not None
     xs = [x for x, _ in fitted.curve]
-    ends = [(e.low, e.high) for _, e in fitted.curve if e.low is not None and e.high is not None]
-    banded = len(ends) == len(xs)
-    formula = one.line.fit.formula.replace("^−b", "⁻ᵇ")
-    shown = (f"{name}; " if name else "") + formula + (", 95 % band" if banded else "")
-    axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=shown)
-    if banded:
+    ends = _ends(one)
+    axes.plot(xs, [factor * e.value for _, e in fitted.curve], color=colour, linewidth=1.3, label=words)
+    if len(ends) == len(xs):
         axes.fill_between(
             xs,
             [factor * low for low, _ in ends],
@@ -113,8 +150,10 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
             alpha=0.18,
             linewidth=0,
         )
-    if held is not None and (e := fitted.held) is not None and e.low is not None and e.high is not None:
-        reach = [[factor * (e.value - e.low)], [factor * (e.high - e.value)]]
+    if held is not None and (e := fitted.held) is not None:
+        reach: list[list[float]] | None = None
+        if e.low is not None and e.high is not None:
+            reach = [[factor * (e.value - e.low)], [factor * (e.high - e.value)]]
         axes.errorbar(
             [held],
             [factor * e.value],
@@ -125,7 +164,7 @@ def _line(axes: Axes, one: FitResult, colour: str, factor: float, name: str) -> 
             elinewidth=1.1,
             capsize=3.5,
             zorder=5,
-            label="prediction of the held-out mean, 95 %",
+            label="prediction of the held-out mean" + (", 95 %" if reach else ""),
         )
     for x, row in one.values.items():
         out = x == held

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from archdsl.study.names import NAMED, quoted
 from archdsl.study.plan.design import is_grid
 from archdsl.study.plan.factors import Factor
 from archdsl.study.plan.levels import rank
@@ -28,13 +29,10 @@ Cells = Mapping[tuple[int, int], ArmResult]
 
 def heat(results: Results) -> str | None:
     """Mean ± sd of a grid of two factors, as SVG; None for other designs, or if no cell has a result."""
-    cells = _cells(results)
-    if cells is None or all(a.summary.mean is None for a in cells.values()):
+    found = _grid(results)
+    if found is None:
         return None
-    down, across = map(_sorted, results.factors)
-    turned = max(map(len, across.levels)) > max(map(len, down.levels))  # long names are on the left
-    if turned:
-        down, across, cells = across, down, {(x, y): arm for (y, x), arm in cells.items()}
+    down, across, cells = found
     ticks = [labels([_tick(f, level) for level in f.levels], LABEL - 10) for f in (down, across)]
     size = (min(WIDTH + 2, 2.6 + CELL[0] * len(across.levels)), 0.95 + CELL[1] * len(down.levels))
 
@@ -49,6 +47,39 @@ def heat(results: Results) -> str | None:
         _draw(axes, cells, (len(ticks[0]), len(ticks[1])), unit(results))
 
     return render(size, draw, "heat", f"{results.metric} over {down.axis} and {across.axis}")
+
+
+def left_out(results: Results) -> Iterator[str]:
+    """What a cell shows, and what is hidden where there are too many columns for it."""
+    found = _grid(results)
+    if found is None:
+        return
+    _, across, cells = found
+    columns = len(across.levels)
+    if columns <= MANY:
+        yield "the number is the mean, with the standard deviation below it"
+        return
+    if columns > TOO_MANY:
+        yield f"with more than {TOO_MANY} columns there is no room for the means, which are in the table"
+    else:
+        yield f"the number is the mean; with more than {MANY} columns the standard deviations are in the table alone"
+    with_runs = [a for a in cells.values() if a.summary.mean is not None]
+    if few := [a for a in with_runs if a.summary.n < a.planned]:
+        counts = ", ".join(f"`{a.name}` ({a.summary.n}/{a.planned})" for a in few[:NAMED])
+        yield f"not all runs are finished in the cells {counts}{' and others' if few[NAMED:] else ''}"
+    if bad := [a.name for a in with_runs if a.untrained]:
+        yield f"some runs {UNTRAINED} in the cells {quoted(bad)}"
+
+
+def _grid(results: Results) -> tuple[Factor, Factor, Cells] | None:
+    """The factors on the left and below, and the cells; None where there is no grid, or no cell has a result."""
+    cells = _cells(results)
+    if cells is None or all(a.summary.mean is None for a in cells.values()):
+        return None
+    down, across = map(_sorted, results.factors)
+    if max(map(len, across.levels)) > max(map(len, down.levels)):  # long names are on the left
+        return across, down, {(x, y): arm for (y, x), arm in cells.items()}
+    return down, across, cells
 
 
 def _tick(factor: Factor, level: str) -> str:

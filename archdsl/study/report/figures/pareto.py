@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from archdsl.study.names import quoted
 from archdsl.study.report.figures.canvas import BLUE, GREY, INK, PALE, labels, render
 from archdsl.study.report.figures.place import place
 from archdsl.study.results.results import ArmResult, Results
@@ -64,6 +65,14 @@ def pareto(results: Results) -> str | None:
     return render(size, draw, "pareto", f"{results.metric} against " + ", ".join(COSTS[c] for c in panels))
 
 
+def left_out(results: Results) -> Iterator[str]:
+    """Arms with results that have no seconds, where those of others are drawn."""
+    known = {s.number: s.cost for s in _spots(results, "seconds")}
+    lack = [a.name for n, a in enumerate(results.arms, 1) if a.summary.mean is not None and n not in known]
+    if lack and len(set(known.values())) > 1:
+        yield f"no seconds are known of {quoted(lack)}, which the panel of seconds leaves out"
+
+
 def seconds(arm: ArmResult) -> float | None:
     """Seconds of training, the mean over the runs that tell."""
     found = [arm.figures[seed].get("seconds") for seed in sorted(arm.figures)]
@@ -101,26 +110,26 @@ def alike(numbers: Sequence[float]) -> list[str]:
 
 
 def wide(costs: Sequence[float]) -> bool:
-    """Whether costs differ by so much that their axis is logarithmic."""
-    return max(costs) / min(costs) > WIDE
+    """Whether costs differ by so much that their axis is logarithmic, which has no place for 0."""
+    return min(costs) > 0 and max(costs) / min(costs) > WIDE
 
 
 def cost_axis(axes: Axes, costs: Sequence[float], log: bool | None = None) -> None:
     """A horizontal axis of costs.
 
     Args:
-        log: logarithmic; by default where they are ``wide``.
+        log: logarithmic, unless one is 0; by default where they are ``wide``.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = min(costs), max(costs)
-    if wide(costs) if log is None else log:
+    if wide(costs) if log is None else log and low > 0:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=6))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(x)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: tick(x) if x >= 0 else ""))
 
 
 def _spots(results: Results, cost: str) -> list[Spot]:
@@ -130,7 +139,7 @@ def _spots(results: Results, cost: str) -> list[Spot]:
     found = []
     for number, (label, arm) in enumerate(zip(shown, results.arms, strict=True), 1):
         price = seconds(arm) if cost == "seconds" else arm.arm.totals[cost]
-        if arm.summary.mean is not None and price:
+        if arm.summary.mean is not None and price is not None:
             found.append(Spot(number, label, float(price), arm.summary.mean * factor, (arm.summary.sd or 0.0) * factor))
     return found
 

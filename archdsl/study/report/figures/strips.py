@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archdsl.study.report.figures.canvas import BLUE, GREY, INK, LINE, labels, render, rows, width
+from archdsl.study.report.figures.canvas import BLUE, GREY, INK, LABEL, LINE, labels, render, rows, short, width
 from archdsl.study.results.results import ArmResult, Results
 from archdsl.study.results.unit import Unit, unit
 
@@ -16,6 +16,7 @@ ROW = 0.36  # inches: a row has a line for the arm and one for the reference
 ABOVE = 0.3  # how far above the arm's dots the reference's are, in rows
 FAINT = 4  # seeds from which on the lines between pairs become fainter, so that the dots stay visible
 LOW = 0.17  # and how far below the middle of the row the arm's own
+BESIDE = 18  # letters of the reference in the legend of a slim one
 
 
 def strips(results: Results, slim: bool = False) -> str | None:
@@ -56,7 +57,12 @@ def _draw(figure: Figure, results: Results, unit: Unit, slim: bool) -> None:
             )
     axes.set_xlabel(unit.axis)
     axes.margins(x=0.05)
-    _legend(axes, reference.label, 2 if slim else 3, several=compares and bool(reference.values))
+    _legend(
+        axes,
+        short(reference.label, BESIDE if slim else LABEL),
+        2 if slim else 3,
+        several=compares and bool(reference.values),
+    )
 
 
 def _joined(axes: Axes, y: int, arm: ArmResult, reference: ArmResult, factor: float) -> None:
@@ -88,7 +94,7 @@ def _legend(axes: Axes, reference: str, across: int, several: bool) -> None:
     names = ["a seed", "mean"]
     if several:
         handles.append(Line2D([], [], color=GREY, marker="o", linestyle="-", lw=0.6, ms=2.8, mfc="white", mew=0.7))
-        names.append(f"the same seed of {labels([reference])[0]}")
+        names.append(f"the same seed of {reference}")
     axes.legend(
         handles,
         names,

@@ -13,7 +13,8 @@ from archdsl.study.report.figures.canvas import (
     LINE,
     PALE,
     ROW,
-    labels,
+    SMALL,
+    WIDE,
     render,
     rows,
     short,
@@ -29,6 +30,7 @@ COLOURS = {"better": BLUE, "worse": WORSE, "same": SAME, "open": GREY}
 NEAR = 0.1  # of the farthest arm: those that reach no further have a figure in a scale of their own
 CLOSER = "Arms that reach no further than a tenth of the farthest one are drawn again, in a scale of their own."
 BESIDE = 7.5  # points from the axes to the words
+EDGES = 16.0  # points: what is free on the left and on the right of a figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def verdict_forest(
     """The differences of at least one arm as SVG.
 
     Args:
+        arms: each with its name as it is written: two that are shortened to the same letters must differ.
         axis: what the differences are of, with their unit.
         factor: what differences are multiplied by: 100 for points of a fraction.
         same: the largest difference that does not matter, drawn as a band.
@@ -86,23 +89,42 @@ def verdict_forest(
         key: begins every id.
         slim: for a narrow page.
     """
+    band = f"; shaded: ±{same * factor:g}, the same" if same is not None else ""
+    better = f"{'left' if lower else 'right'} is better{band}"
+    below = _below(axis, reference, better, _room(arms, slim))
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        rows(axes, labels([arm.name for arm in arms]), slim)
+        rows(axes, [arm.name for arm in arms], slim)
         if same is not None:
             axes.axvspan(-same * factor, same * factor, color=PALE, alpha=0.7, zorder=0, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
         for y, arm in enumerate(arms):
             _arm(axes, y, arm, factor)
         axes.margins(x=0.06)
-        band = f"; shaded: ±{same * factor:g}, the same" if same is not None else ""
-        better = f"{'left' if lower else 'right'} is better{band}"
-        axes.set_xlabel(f"{axis} against {short(reference, 24)}" + ("\n" if slim else "; ") + better)
+        axes.set_xlabel("\n".join(below))
 
-    size = width(slim), (ROW + slim * LINE) * len(arms) + 0.75 + slim * LINE
+    size = width(slim), (ROW + slim * LINE) * len(arms) + 0.75 + LINE * (len(below) - 1)
     title = f"Differences from {reference} with simultaneous intervals"
     return render(size, draw, f"slim-{key}" if slim else key, title)
+
+
+def _room(arms: Sequence[Compared], slim: bool) -> int:
+    """The letters of a line below the axes, in whose middle it is: the names are on their left, the words on their right."""
+    left = 0.0 if slim else SMALL * max(len(arm.name) for arm in arms)
+    right = BESIDE + SMALL * max(len(arm.beside or arm.verdict) for arm in arms)
+    return max(24, int((72 * width(slim) - left - right - EDGES + 2 * min(left, right)) / WIDE))
+
+
+def _below(axis: str, reference: str, better: str, room: int) -> list[str]:
+    """The lines below the axes: what differs, from whom, and which side is better, in as few as have room."""
+    lines = [short(axis, room)]
+    for joint, text in ((" ", f"against {short(reference, 24)}"), ("; ", better)):
+        if len(lines[-1] + joint + text) <= room:
+            lines[-1] += joint + text
+        else:
+            lines.append(short(text, room))
+    return lines
 
 
 def _arm(axes: Axes, y: int, arm: Compared, factor: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from archdsl.report.numbers import many
 from archdsl.study.report import figures, page
 from archdsl.study.report.claim_text import chance
+from archdsl.study.report.figures.canvas import labels
 from archdsl.study.report.figures.verdict_forest import Compared
 from archdsl.study.report.verdict import remaining, verdict
 from archdsl.study.results.results import ArmResult, Results
@@ -42,8 +43,9 @@ def forests(results: Results, slim: bool = False) -> Iterator[str]:
     """The differences with their intervals, coloured by verdict, as SVG; arms that are too small to be read in the first
     figure have another one. ``slim``: for a narrow page.
     """
+    shown = dict(zip((a.name for a in results.arms), labels([a.label for a in results.arms]), strict=True))
     arms = [
-        Compared(a.label, v.evidence.delta, v.low, v.high, v.decision)
+        Compared(shown[a.name], v.evidence.delta, v.low, v.high, v.decision)
         for a in ordered(results)
         if (v := a.verdict) is not None
     ]

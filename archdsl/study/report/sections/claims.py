@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.study.report import page
-from archdsl.study.report.claim_text import evidence
+from archdsl.study.report.claim_text import ANSWERS, evidence
 from archdsl.study.results.results import Results
 
-WORDS = {True: "holds", False: "refuted", None: "open"}
+KINDS = {True: "holds", False: "refuted", None: "open"}
 
 
 def claims(results: Results) -> Iterator[str]:
@@ -21,12 +21,12 @@ def claims(results: Results) -> Iterator[str]:
             "li",
             page.joined(
                 [
-                    page.tag("span", WORDS[c.holds], "word"),
+                    page.tag("span", ANSWERS[c.holds], "word"),
                     page.tag("span", c.claim.text),
                     page.tag("span", evidence(c, results.options.sequential), "note"),
                 ]
             ),
-            WORDS[c.holds],
+            KINDS[c.holds],
         )
         for c in results.claims
     ]
