@@ -1,5 +1,6 @@
 """Tiny data sets in their true formats, and a machine without a network or anybody's data."""
 
+import ctypes
 import gzip
 import importlib
 import io
@@ -42,13 +43,19 @@ def small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     any_count(monkeypatch)
 
 
+@pytest.fixture(scope="session")
+def imitated_tiles(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernels for tiles, with tiles in plain C; compiled once, as that takes seconds."""
+    compiler = shutil.which("cc")
+    assert compiler is not None
+    return compiled(compiler, tmp_path_factory.mktemp("tiles"), "tiles", "-DBF16", "-DIMITATED")
+
+
 @pytest.fixture(params=[pytest.param("real", marks=has_amx), pytest.param("imitated", marks=can_imitate_amx)])
-def tile_library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernels for tiles, or the same with tiles in plain C."""
+def tile_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels for tiles, real ones or imitated."""
     if request.param == "imitated":
-        compiler = shutil.which("cc")
-        assert compiler is not None
-        made = compiled(compiler, tmp_path, "tiles", "-DBF16", "-DIMITATED")
+        made = request.getfixturevalue("imitated_tiles")
         for module in (tiles, joint):
             monkeypatch.setattr(module, "loaded", lambda part, kind: made)
 
