@@ -48,7 +48,7 @@ def kernels(plan: Plan, device: torch.device, model: nn.Module | None = None) ->
     """Which kernels the steps run in: torch's, our own with the compiler that made them, or ``unused`` where a model has no
     layer that ours know, so that both are the same.
     """
-    half = plan.precision == "bf16"  # asked alike where there are no tiles, which take other channels, too
+    half = plan.precision == "bf16"  # the same answer on a processor without tiles, which take more channels
     unused = model is not None and not any(_ours(m) or (half and takes(m, amx=True)) for m in model.modules())
     if device.type != "cpu" or unused:
         return UNUSED

@@ -31,15 +31,9 @@ def yield_cores(short: bool = False) -> None:
     =================  ============  =================
 
     A ``short`` command, which answers and ends, lets them spin longer where nothing else runs: to wake a thread for each layer
-    takes as long as the layers of a small net. The form of `eval`, 16 images, two cores of a Xeon in a virtual machine:
-
-    =================  =======================  =======================================
-    spins              ``vgg[16x2,32x2] +bn``   ``conv(16) bn relu resnet[16x3,32x3,64x3]``
-    =================  =======================  =======================================
-    1,000              2.6 ms                   10.2 ms
-    10,000             2.0 ms                   6.2 ms
-    30,000             1.5 ms                   5.9 ms
-    =================  =======================  =======================================
+    takes as long as the layers of a small net. Two nets of 16 images on two cores of a Xeon in a virtual machine,
+    ``GOMP_SPINCOUNT=1000 python bench/inference_layers.py --only 'vgg narrow' resnet20``: 3.3 and 14.8 ms
+    with 1,000 spins, 1.6 and 6.6 ms with 30,000.
 
     Where Apple's Metal lacks an operator, torch is told to run it on the processor instead of refusing it. A user's own
     settings stay.
@@ -53,7 +47,7 @@ def _nothing_else_runs() -> bool:
     """Whether no other process had a core at most of a few moments, as far as the system says."""
     alone = 0
     try:
-        for _ in range(LOOKS):
+        for _ in range(LOOKS):  # 10 ms beside the second that torch takes to import
             alone += int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]) <= 1  # this process itself
             time.sleep(PAUSE)
     except (OSError, ValueError, IndexError):

@@ -141,7 +141,7 @@ def _before(out: Path, experiment: Experiment, options: FitOptions, distributed:
 
 
 def _begun(before: Run | None, distributed: Distributed) -> Run | None:
-    """The run if it has a checkpoint to resume from; else None, and training starts anew with this call's options."""
+    """The run if it has a checkpoint to resume from; else None, and training begins with this call's options."""
     leading = distributed.leads and before is not None and Checkpoints(before.folder).exist()
     return before if distributed.broadcast(leading) else None
 

@@ -3,7 +3,7 @@
  * A convolution is a sum of nine products of matrices, one for each place in the window. A group of images is copied with zeros around
  * them, so that its pixels are one list of positions: the pixel at the place (i, j) of a window is `i * pitch + j` positions ahead of the
  * window's first one, in any row of any image. A row ends in as many zeros as the next one begins with, so that both share them. So
- * sixteen positions in turn are a tile, whatever the size of the image; those that are no pixel of the output are not written.
+ * sixteen positions in turn are a tile, whatever the size of the image; positions outside of the output are not written.
  *
  * The gradient of the weights is a product over the positions, for each place in the window. Its tiles hold pairs of neighbouring
  * positions; the image is kept in pairs that begin at even positions and in pairs that begin at odd ones, as a load that crosses

@@ -114,8 +114,8 @@ def _x_label(x: str) -> str:
 
 def _ends(one: FitResult) -> list[tuple[float, float]]:
     """The ends of the intervals of the curve, where there are any."""
-    assert one.fitted is not None
-    return [(e.low, e.high) for _, e in one.fitted.curve if e.low is not None and e.high is not None]
+    curve = one.fitted.curve if one.fitted is not None else ()
+    return [(e.low, e.high) for _, e in curve if e.low is not None and e.high is not None]
 
 
 def _beside(lines: list[FitResult], room: int) -> int:
@@ -130,8 +130,7 @@ def _broken(lines: list[FitResult], room: int) -> bool:
 
 def _words(one: FitResult) -> str:
     """The formula of a line, and its band where it has one."""
-    assert one.fitted is not None
-    banded = len(_ends(one)) == len(one.fitted.curve)
+    banded = one.fitted is not None and len(_ends(one)) == len(one.fitted.curve)
     return one.line.fit.formula.replace("^−b", "⁻ᵇ") + (", 95 % band" if banded else "")
 
 

@@ -60,7 +60,7 @@ def left_out(results: Results) -> Iterator[str]:
         yield "the number is the mean, with the standard deviation below it"
         return
     if columns > TOO_MANY:
-        yield f"with more than {TOO_MANY} columns there is no room for the means, which are in the table"
+        yield f"cells show no mean with more than {TOO_MANY} columns; the table has the means"
     else:
         yield f"the number is the mean; with more than {MANY} columns the standard deviations are in the table alone"
     with_runs = [a for a in cells.values() if a.summary.mean is not None]
